@@ -1,0 +1,332 @@
+# Holdfast: the hypervisor, its guests' images, and its tests.
+#
+#   make            build/arm64/holdfast.bin (Linux Image format) and holdfast.elf
+#   make run        boots it under U-Boot in QEMU with two Debian guests
+#   make test       unit tests, lint, system tests
+#   make help       every target and variable
+
+ARCH ?= arm64
+DEBUG ?= 1
+VERSION := 0.1
+
+# ARCH, DEBUG and LLVM each have their own output, so that builds do not mix.
+B := build/$(ARCH)$(if $(filter 0,$(DEBUG)),-release)$(if $(LLVM),-llvm)
+F := build/fetched
+PYTHON := /usr/bin/python3
+
+ifeq ($(V),1)
+    Q :=
+    say = @:
+else
+    Q := @
+    say = @printf '  %-7s %s\n'
+endif
+
+.PHONY: all
+all: $(B)/holdfast.bin $(B)/holdfast.elf
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+MAKEFLAGS += --no-builtin-rules
+
+# --- what the machine must have ---------------------------------------------
+
+# An included file that does not exist is made first, then make starts again:
+# the compiler is there before its flags are asked for.
+ifneq ($(filter-out clean distclean help,$(or $(MAKECMDGOALS),all)),)
+    include build/setup-build.mk
+endif
+
+build/setup-%.mk: scripts/setup.sh
+	@mkdir -p $(@D)
+	@scripts/setup.sh $*
+	@echo '# the packages for "$*" were installed' >$@
+
+$(F)/%/.complete:
+	@scripts/setup.sh fetch $*
+
+# --- the toolchain ----------------------------------------------------------
+
+have = $(shell command -v $(1) 2>/dev/null)
+ifeq ($(ARCH),arm64)
+    CROSS_COMPILE ?= $(if $(call have,aarch64-none-elf-gcc),aarch64-none-elf-,aarch64-linux-gnu-)
+    LLVM_TARGET := aarch64-none-elf
+    ARCH_CFLAGS := -mgeneral-regs-only -mno-outline-atomics -mstrict-align
+else
+    $(error ARCH=$(ARCH) is not known)
+endif
+CROSS_COMPILE := $(CROSS_COMPILE)
+
+ifdef LLVM
+    CC := clang --target=$(LLVM_TARGET)
+    LD := ld.lld
+else
+    CC := $(CROSS_COMPILE)gcc
+    LD := $(CROSS_COMPILE)ld
+    WARN_LD := --no-warn-rwx-segments
+endif
+NM := $(CROSS_COMPILE)nm
+OBJCOPY := $(CROSS_COMPILE)objcopy
+CC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Werror
+INCLUDES := -Iinclude -Iinclude/libfdt -Iarch/$(ARCH)/include -I$(B)/include \
+    -isystem build/include -isystem build/libfdt -isystem build/zlib \
+    -isystem $(CC_INCLUDE)
+COMMON_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -fno-common -fno-strict-aliasing \
+    -fno-pic -no-pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
+    -fno-stack-protector -ffunction-sections -fdata-sections $(ARCH_CFLAGS) \
+    $(if $(LLVM),-Wno-unused-command-line-argument) \
+    $(if $(filter 0,$(DEBUG)),,-DHF_DEBUG=1)
+CFLAGS := $(COMMON_CFLAGS) $(WARNINGS) $(INCLUDES) $(EXTRA_CFLAGS)
+LIB_CFLAGS := $(COMMON_CFLAGS) -w $(INCLUDES) -DZ_SOLO
+LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none $(WARN_LD)
+
+# --- objects ----------------------------------------------------------------
+
+DIRS := $(patsubst %/objs.mk,%,$(wildcard $(addsuffix /objs.mk, \
+    common/lib common/mm common/core common/virt common/abi common/boot \
+    drivers/smmu drivers/gic drivers/uart \
+    arch/$(ARCH)/entry arch/$(ARCH)/cpu arch/$(ARCH)/guest)))
+
+OBJS :=
+define add_directory
+    obj-y :=
+    include $(1)/objs.mk
+    OBJS += $$(addprefix $(B)/$(1)/,$$(obj-y))
+endef
+$(foreach dir,$(DIRS),$(eval $(call add_directory,$(dir))))
+
+FDT_OBJS := $(addprefix $(B)/libfdt/,fdt.o fdt_ro.o fdt_rw.o fdt_wip.o fdt_sw.o \
+    fdt_strerror.o fdt_addresses.o fdt_empty_tree.o)
+ZLIB_OBJS := $(addprefix $(B)/zlib/,inflate.o inftrees.o inffast.o adler32.o crc32.o zutil.o)
+ALL_OBJS := $(OBJS) $(FDT_OBJS) $(ZLIB_OBJS)
+
+# A stamp holds what the objects depend on besides files: it changes, and they
+# are built again, only when its text does.
+define stamp
+    @mkdir -p $(@D)
+    @echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
+endef
+
+.PHONY: FORCE
+FORCE:
+
+$(B)/.flags: FORCE
+	$(call stamp,$(shell $(CC) --version 2>/dev/null | head -n 1) $(CC) $(CFLAGS) $(LDFLAGS))
+
+# The name of the build, seen by one file only: a commit rebuilds nothing else.
+GIT_NAME := $(shell git describe --always --dirty 2>/dev/null)
+HF_VERSION := $(VERSION)$(if $(GIT_NAME),-$(GIT_NAME))
+$(B)/.version: FORCE
+	$(call stamp,$(HF_VERSION))
+$(B)/common/boot/main.o: $(B)/.version
+$(B)/common/boot/main.o: CFLAGS += -DHF_VERSION='"$(HF_VERSION)"'
+
+HEADERS := build/include/.complete build/libfdt/.complete build/zlib/.complete
+
+$(B)/%.o: %.c $(B)/.flags | $(HEADERS)
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.S $(B)/.flags $(B)/include/asm/offsets.h | $(HEADERS)
+	$(say) AS $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -c -o $@ $<
+
+# --- headers and libraries from packages ------------------------------------
+
+build/include/.complete: build/setup-build.mk
+	@mkdir -p $(@D)
+	@rm -rf $(@D)/xen && cp -R /usr/include/xen $(@D)/xen
+	@touch $@
+
+# Without its libfdt_env.h: ours, in include/libfdt, is taken instead.
+build/libfdt/.complete: $(F)/libfdt/.complete
+	@mkdir -p $(@D)
+	@cp $(F)/libfdt/*.[ch] $(@D) && rm $(@D)/libfdt_env.h
+	@touch $@
+
+build/zlib/.complete: $(F)/zlib/.complete
+	@mkdir -p $(@D)
+	@cp $(F)/zlib/*.[ch] $(@D)
+	@touch $@
+
+define build_library_object
+	$(say) CC $(1)/$*.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIB_CFLAGS) -MMD -MP -c -o $@ build/$(1)/$*.c
+endef
+$(FDT_OBJS): $(B)/libfdt/%.o: $(B)/.flags build/libfdt/.complete
+	$(call build_library_object,libfdt)
+$(ZLIB_OBJS): $(B)/zlib/%.o: $(B)/.flags build/zlib/.complete
+	$(call build_library_object,zlib)
+
+# --- structure offsets for assembly -----------------------------------------
+
+OFFSETS_C := $(wildcard arch/$(ARCH)/cpu/offsets.c)
+
+# The compiler's output has lines .ascii "->NAME VALUE".
+$(B)/include/asm/offsets.h: $(OFFSETS_C) $(B)/.flags | $(HEADERS)
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(if $(OFFSETS_C),$(Q)$(CC) $(CFLAGS) -MMD -MP -MT $@ -MF $(B)/offsets.d -S -o $(B)/offsets.s $<)
+	$(Q){ echo '/* Made from $<. */'; \
+	    $(if $(OFFSETS_C),sed -n 's/^.*"->\([A-Z0-9_a-z]*\) [#$$]*\(-*[0-9]*\).*/#define \1 \2/p' \
+	        $(B)/offsets.s;) } >$@.new
+	@cmp -s $@.new $@ && rm $@.new && touch $@ || mv $@.new $@
+
+# --- the image --------------------------------------------------------------
+
+$(B)/hv.lds: arch/$(ARCH)/entry/hv.lds.S $(B)/.flags | $(HEADERS)
+	$(say) LDS $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -MT $@ -MF $@.d -E -P -x assembler-with-cpp -o $@ $<
+
+# The symbol table lies inside the image whose symbols it lists: the first
+# link has an empty one, the second one of the right size, the third the
+# right addresses. A fourth listing proves that nothing moved any more.
+$(B)/holdfast.elf: $(ALL_OBJS) $(B)/hv.lds scripts/symbols.py
+	$(say) LINK $@
+	$(Q)scripts/link.sh $(B) '$(NM)' '$(CC) $(CFLAGS)' \
+	    $(LD) $(LDFLAGS) -T $(B)/hv.lds $(ALL_OBJS)
+
+$(B)/holdfast.bin: $(B)/holdfast.elf
+	$(say) OBJCOPY $@
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+-include $(ALL_OBJS:.o=.d) $(B)/offsets.d $(B)/hv.lds.d
+
+# --- running ----------------------------------------------------------------
+
+KERNEL := $(F)/kernel/Image
+INITRD := build/images/initrd.gz
+
+$(KERNEL): $(F)/kernel/.complete ;
+
+$(INITRD): scripts/mkinitrd.sh $(F)/busybox/.complete build/setup-run.mk
+	$(say) INITRD $@
+	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@
+
+# HV_BOOTARGS= is Holdfast's command line in `make run`.
+HV_BOOTARGS ?=
+build/images/run.cmd: dts/run.cmd FORCE
+	@mkdir -p $(@D)
+	@sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|' $< | cmp -s - $@ || \
+	    sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|' $< >$@
+
+build/images/disk.img: scripts/mkdisk.sh build/images/run.cmd $(B)/holdfast.bin $(KERNEL) $(INITRD)
+	$(say) DISK $@
+	@scripts/mkdisk.sh $@ build/images/run.cmd $(B)/holdfast.bin $(KERNEL) $(INITRD)
+
+# QEMU_FLAGS= adds to QEMU's command line.
+.PHONY: run
+run: build/setup-run.mk build/images/disk.img
+	@scripts/run.sh build/images/disk.img $(QEMU_FLAGS)
+
+# --- testing ----------------------------------------------------------------
+
+# In this order, also with -j; the first that fails ends it.
+.PHONY: test
+test: build/setup-test.mk
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory system
+
+# Unit tests run on the host. Each tests/unit/test_X.c names what it links on
+# a line "/* SOURCES: common/lib/fdt.c ... */".
+U := build/unit
+HOST_CC := gcc
+HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -DHF_HOST_TEST=1 -DHF_DEBUG=1 -Wall -Wextra -Werror \
+    -Itests/fake/include -Itests/unit -Iinclude -Iarch/$(ARCH)/include -isystem build/include
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+
+$(U)/%.o: %.c $(U)/.flags | build/include/.complete build/setup-test.mk
+	$(say) HOSTCC $<
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(U)/.flags: FORCE
+	$(call stamp,$(HOST_CC) $(HOST_CFLAGS))
+
+ifneq ($(filter unit $(U)/%,$(MAKECMDGOALS)),)
+define unit_test
+    $(1)_OBJS := $$(patsubst %.c,$(U)/%.o,tests/unit/$(1).c \
+        $$(shell sed -n 's|.*/\* SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
+    $(U)/$(1): $$($(1)_OBJS)
+	$$(say) LINK $$@
+	$$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $$@ $$($(1)_OBJS) -lcmocka -lfdt -lz
+    -include $$($(1)_OBJS:.o=.d)
+endef
+$(foreach name,$(UNIT_TESTS),$(eval $(call unit_test,$(name))))
+endif
+
+$(U)/%.passed: $(U)/%
+	$(say) TEST $*
+	@$< >$<.log 2>&1 || { cat $<.log; echo "FAILED: $*"; exit 1; }
+	@touch $@
+
+.PHONY: unit
+unit: $(UNIT_TESTS:%=$(U)/%.passed)
+	@cat $(UNIT_TESTS:%=$(U)/%.log) /dev/null | \
+	    awk '/\[  PASSED  \]/ { n += $$4 } END { print n + 0 " unit tests passed" }'
+
+.PHONY: lint
+lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
+	@CC='$(CC)' CFLAGS='$(CFLAGS) -DHF_VERSION="lint"' tests/lint/run.sh $(ARCH)
+
+# TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
+TEST_JOBS ?= 2
+.PHONY: system
+system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) guests
+	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
+	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) tests/system $(TESTS)
+
+# Bare-metal guests of the system tests: raw images from one assembly file each.
+GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
+    $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S))
+.PHONY: guests
+guests: $(GUESTS)
+
+build/guests/a32/%.o: tests/guests/a32/%.S build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)clang --target=armv7a-none-eabi -c -o $@ $<
+
+build/guests/%.o: tests/guests/%.S tests/guests/guest.h
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc -c -o $@ $<
+
+build/guests/%.bin: build/guests/%.o build/setup-test.mk
+	$(Q)ld.lld -Ttext=0 -e 0 -o build/guests/$*.elf $<
+	$(Q)$(OBJCOPY) -O binary build/guests/$*.elf $@
+
+# --- housekeeping -----------------------------------------------------------
+
+.PHONY: clean distclean help
+clean:
+	rm -rf build/arm64* build/arm32* build/unit build/tests build/guests build/images \
+	    build/include build/libfdt build/zlib
+
+# Also what was fetched.
+distclean:
+	rm -rf build
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+	@printf '%s\n' 'Targets: all run test unit lint system guests clean distclean' \
+	    'Variables:' \
+	    '  ARCH=arm64          the architecture to build for' \
+	    '  DEBUG=0             a release build: no debug checks' \
+	    '  LLVM=1              clang and ld.lld instead of gcc' \
+	    '  CROSS_COMPILE=      prefix of the cross tools' \
+	    '  V=1                 show the commands' \
+	    '  HV_BOOTARGS=        command line of Holdfast in make run' \
+	    '  QEMU_FLAGS=         more options for QEMU in make run' \
+	    '  TESTS=              arguments for pytest in make test and make system'

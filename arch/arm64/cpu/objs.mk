@@ -1,0 +1,4 @@
+obj-y += mmu.o
+obj-y += cache.o
+obj-y += features.o
+obj-y += string.o

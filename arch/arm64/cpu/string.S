@@ -1,0 +1,154 @@
+/*
+ * memcpy and memset for arm64: 128 bytes per round by pairs of general registers (the hypervisor uses no
+ * SIMD registers), 0.14 instructions per byte copied. Every access is aligned to its size, so that both
+ * also work while the MMU is off. Both change only x2..x17.
+ */
+    .text
+
+/*
+ * void *memcpy(void *d, const void *s, size_t n)
+ *
+ * Upwards; each piece is loaded whole before any of it is stored, which memmove() relies on when d < s.
+ * x3: where to store, x1: where to load, x2: what is left.
+ */
+    .section .text.memcpy, "ax"
+    .balign 64
+    .global memcpy
+    .type memcpy, %function
+memcpy:
+    mov     x3, x0
+    cmp     x2, #16
+    b.lo    .Lcopy_bytes
+    eor     x4, x0, x1
+    tst     x4, #7
+    b.ne    .Lcopy_shifted
+
+.Lcopy_head:                        /* up to a destination (and so a source) of whole words */
+    tst     x3, #7
+    b.eq    1f
+    ldrb    w4, [x1], #1
+    strb    w4, [x3], #1
+    sub     x2, x2, #1
+    b       .Lcopy_head
+
+1:  subs    x2, x2, #128
+    b.lo    3f
+    .balign 16
+2:  ldp     x4, x5, [x1]
+    ldp     x6, x7, [x1, #16]
+    ldp     x8, x9, [x1, #32]
+    ldp     x10, x11, [x1, #48]
+    stp     x4, x5, [x3]
+    stp     x6, x7, [x3, #16]
+    stp     x8, x9, [x3, #32]
+    stp     x10, x11, [x3, #48]
+    ldp     x4, x5, [x1, #64]
+    ldp     x6, x7, [x1, #80]
+    ldp     x8, x9, [x1, #96]
+    ldp     x10, x11, [x1, #112]
+    stp     x4, x5, [x3, #64]
+    stp     x6, x7, [x3, #80]
+    stp     x8, x9, [x3, #96]
+    stp     x10, x11, [x3, #112]
+    add     x1, x1, #128
+    add     x3, x3, #128
+    subs    x2, x2, #128
+    b.hs    2b
+3:  add     x2, x2, #128
+
+4:  subs    x2, x2, #16
+    b.lo    5f
+    ldp     x4, x5, [x1], #16
+    stp     x4, x5, [x3], #16
+    b       4b
+5:  add     x2, x2, #16
+
+.Lcopy_bytes:
+    cbz     x2, 6f
+    ldrb    w4, [x1], #1
+    strb    w4, [x3], #1
+    sub     x2, x2, #1
+    b       .Lcopy_bytes
+6:  ret
+
+/*
+ * Source and destination differ in alignment: the destination is stored in words that are put together from
+ * two neighbouring words of the source. No word is loaded that has no byte of the source.
+ */
+.Lcopy_shifted:
+    tst     x3, #7
+    b.eq    1f
+    ldrb    w4, [x1], #1
+    strb    w4, [x3], #1
+    sub     x2, x2, #1
+    b       .Lcopy_shifted
+1:  and     x9, x1, #7              /* 1..7 bytes of the first word are not ours */
+    cmp     x2, #16
+    b.lo    .Lcopy_bytes
+    lsl     x6, x9, #3              /* shift of the lower word, in bits */
+    neg     x7, x6                  /* and of the upper one: 64 - x6, as shifts count modulo 64 */
+    bic     x8, x1, #7
+    ldr     x4, [x8], #8
+2:  ldr     x5, [x8], #8            /* its first byte is among the next eight */
+    lsr     x4, x4, x6
+    lsl     x10, x5, x7
+    orr     x4, x4, x10
+    str     x4, [x3], #8
+    mov     x4, x5
+    sub     x2, x2, #8
+    cmp     x2, #8
+    b.hs    2b
+    add     x1, x9, x8
+    sub     x1, x1, #8
+    b       .Lcopy_bytes
+    .size memcpy, . - memcpy
+
+/* void *memset(void *s, int c, size_t n) */
+    .section .text.memset, "ax"
+    .balign 64
+    .global memset
+    .type memset, %function
+memset:
+    mov     x3, x0
+    and     x1, x1, #0xff           /* the byte, eight times */
+    orr     x1, x1, x1, lsl #8
+    orr     x1, x1, x1, lsl #16
+    orr     x1, x1, x1, lsl #32
+    cmp     x2, #16
+    b.lo    .Lset_bytes
+.Lset_head:
+    tst     x3, #7
+    b.eq    1f
+    strb    w1, [x3], #1
+    sub     x2, x2, #1
+    b       .Lset_head
+
+1:  subs    x2, x2, #128
+    b.lo    3f
+    .balign 16
+2:  stp     x1, x1, [x3]
+    stp     x1, x1, [x3, #16]
+    stp     x1, x1, [x3, #32]
+    stp     x1, x1, [x3, #48]
+    stp     x1, x1, [x3, #64]
+    stp     x1, x1, [x3, #80]
+    stp     x1, x1, [x3, #96]
+    stp     x1, x1, [x3, #112]
+    add     x3, x3, #128
+    subs    x2, x2, #128
+    b.hs    2b
+3:  add     x2, x2, #128
+
+4:  subs    x2, x2, #16
+    b.lo    5f
+    stp     x1, x1, [x3], #16
+    b       4b
+5:  add     x2, x2, #16
+
+.Lset_bytes:
+    cbz     x2, 6f
+    strb    w1, [x3], #1
+    sub     x2, x2, #1
+    b       .Lset_bytes
+6:  ret
+    .size memset, . - memset

@@ -1,0 +1,94 @@
+/* Where traps from guests go: one switch on the exception class (Arm ARM D19.2.38), nothing else. */
+#include <hv/domain.h>
+#include <hv/arch_thread.h>
+#include <hv/irq.h>
+#include <hv/softirq.h>
+#include <hv/vpsci.h>
+
+#include <asm/guest_trap.h>
+#include <asm/sysreg.h>
+#include <asm/trap.h>
+
+#define ESR_EC(esr) ((unsigned)((esr) >> 26))
+
+/* HVC from AArch64; ELR and SPSR stay in hardware (vectors.S). */
+void trap_hvc(uint64_t esr, struct cpu_regs *regs) {
+    (void)esr;
+    smccc_call(regs->vcpu, regs);
+}
+
+static void trap_smc64(struct cpu_regs *regs) {
+    regs->pc += 4; /* a trapped SMC has not been stepped over, an HVC has */
+    smccc_call(regs->vcpu, regs);
+}
+
+void trap_sync(uint64_t esr, struct cpu_regs *regs) {
+    struct vcpu *v = regs->vcpu;
+
+    switch (ESR_EC(esr)) {
+    case 0x24:
+        trap_data_abort(v, regs, esr);
+        break;
+    case 0x18:
+        trap_sysreg(v, regs, esr);
+        break;
+    case 0x01:
+        trap_wfx(v, regs, esr);
+        break;
+    case 0x17:
+        trap_smc64(regs);
+        break;
+    case 0x12: /* HVC from AArch32 */
+        smccc_call(v, regs);
+        break;
+    case 0x13: /* SMC from AArch32: conditional, so the condition is checked */
+        trap_smc32(v, regs, esr);
+        break;
+    case 0x20:
+        trap_insn_abort(v, regs, esr);
+        break;
+    case 0x03:
+    case 0x04:
+    case 0x05:
+    case 0x06:
+    case 0x08:
+    case 0x0c:
+        trap_cp(v, regs, esr);
+        break;
+    case 0x07: /* SVE, SIMD: not trapped for what guests are offered */
+    case 0x19:
+    case 0x1d:
+    case 0x00:
+    case 0x0e:
+    default:
+        trap_unknown(v, regs, esr);
+        break;
+    }
+}
+
+void trap_fiq(struct cpu_regs *regs) {
+    (void)regs;
+    panic("FIQ while a guest ran: the interrupt controller delivers group 0 to EL2");
+}
+
+void trap_guest_serror(uint64_t esr, struct cpu_regs *regs) {
+    domain_crash(regs->vcpu->domain, "system error (SError), esr 0x%llx",
+                 (unsigned long long)esr);
+}
+
+/* Softirqs and vCPU work repeat until neither is left: either may raise the other. */
+void leave_to_guest(struct vcpu *v) {
+    for (;;) {
+        uint32_t work;
+
+        if (this_cpu(softirq_pending))
+            softirq_run();
+        work = READ_ONCE(v->work);
+        if (!work && !this_cpu(softirq_pending))
+            return;
+        if (work & VCPU_WORK_STOP)
+            vcpu_stop_self(VCPU_DEAD);
+        if (work & VCPU_WORK_IRQ)
+            vgic_flush(v);
+    }
+}

@@ -1,0 +1,41 @@
+/* Fresh stacks: what switch_stack() finds there the first time. */
+#include <hv/arch_thread.h>
+#include <hv/mm.h>
+#include <hv/string.h>
+#include <hv/vcpu.h>
+
+extern char vcpu_first_return[], thread_first_return[];
+
+/* Layout of what switch_stack() pops. */
+struct switch_frame {
+    uint64_t x19_x28[10];
+    uint64_t fp, lr;
+    uint64_t elr, spsr;
+};
+_Static_assert(sizeof(struct switch_frame) == 112, "vectors.S pops 112 bytes");
+
+void arch_stack_init(struct vcpu *v) {
+    v->regs = (struct cpu_regs *)(v->stack + STACK_SIZE) - 1;
+    memset(v->regs, 0, sizeof(*v->regs));
+    v->regs->vcpu = v;
+}
+
+static struct switch_frame *first_frame(struct vcpu *v, char *lr) {
+    struct switch_frame *f = (struct switch_frame *)v->regs - 1;
+
+    memset(f, 0, sizeof(*f));
+    f->lr = (uint64_t)lr;
+    v->sp = (uintptr_t)f;
+    return f;
+}
+
+void arch_stack_start_guest(struct vcpu *v) {
+    first_frame(v, vcpu_first_return);
+}
+
+void arch_stack_start_thread(struct vcpu *v, void (*fn)(void *), void *arg) {
+    struct switch_frame *f = first_frame(v, thread_first_return);
+
+    f->x19_x28[0] = (uint64_t)fn;
+    f->x19_x28[1] = (uint64_t)arg;
+}

@@ -1,0 +1,16 @@
+/* Floor 1: what a secondary CPU is handed at its first instruction (head.S reads it with the MMU on). */
+#ifndef ASM_BOOT_CPU_H
+#define ASM_BOOT_CPU_H
+
+#include <stdint.h>
+
+struct boot_cpu {
+    uint64_t sp;
+    uint64_t percpu;
+    uint64_t id;
+};
+
+/* First instruction of a secondary CPU, entered with the MMU off and x0 = struct boot_cpu. */
+extern char secondary_entry[];
+
+#endif

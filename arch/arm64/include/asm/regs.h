@@ -1,0 +1,17 @@
+/* Floor 1: the register frame a trap from a guest leaves at the top of the vCPU's stack. */
+#ifndef ASM_REGS_H
+#define ASM_REGS_H
+
+#include <stdint.h>
+
+struct vcpu;
+
+/* vectors.S knows this layout through offsets.h. */
+struct cpu_regs {
+    uint64_t x[31];
+    uint64_t pc;   /* ELR_EL2; valid on every path but the hypercall's, where it stays in hardware */
+    uint64_t spsr; /* SPSR_EL2; likewise */
+    struct vcpu *vcpu; /* whose frame this is; set once */
+};
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * Floor 1: forgetting translations, on all CPUs. Each function starts with the barrier that makes
+ * earlier descriptor writes visible to the walkers and returns when no CPU uses the old entry
+ * any more (Arm ARM D8.17).
+ */
+#ifndef ASM_TLB_H
+#define ASM_TLB_H
+
+#include <hv/types.h>
+
+#include <asm/sysreg.h>
+
+/* New entries where nothing was: no invalidation, but the walkers must see them before anyone relies on them. */
+static inline void tlb_sync_new(void) {
+    __asm__ volatile("dsb ishst\n\tisb" ::: "memory");
+}
+
+/*
+ * TLBI by VMID acts on the VMID in VTTBR_EL2. The guest's registers are not in use while EL2 runs, so
+ * another domain's VTTBR may be in place for a moment; the caller puts back what was there.
+ */
+static inline uint64_t tlb_enter_vmid(uint64_t vttbr) {
+    uint64_t old = read_sysreg(vttbr_el2);
+
+    __asm__ volatile("dsb ishst" ::: "memory");
+    if (old != vttbr) {
+        write_sysreg(vttbr, vttbr_el2);
+        __asm__ volatile("isb" ::: "memory");
+    }
+    return old;
+}
+static inline void tlb_leave_vmid(uint64_t vttbr, uint64_t old) {
+    if (old != vttbr) {
+        write_sysreg(old, vttbr_el2);
+        __asm__ volatile("isb" ::: "memory");
+    }
+}
+
+/* Everything of one VMID: both stages, tables included. */
+static inline void tlb_flush_vmid(uint64_t vttbr) {
+    uint64_t old = tlb_enter_vmid(vttbr);
+
+    __asm__ volatile("tlbi vmalls12e1is\n\tdsb ish\n\tisb" ::: "memory");
+    tlb_leave_vmid(vttbr, old);
+}
+
+/*
+ * Leaves at `count` intermediate addresses, `stride` bytes apart, with the walks that led to them. What
+ * stage 1 and 2 made together is tagged by virtual address only, so all of stage 1 goes as well.
+ */
+static inline void tlb_flush_ipa(uint64_t vttbr, uint64_t ipa, uint64_t count, uint64_t stride) {
+    uint64_t old = tlb_enter_vmid(vttbr);
+
+    for (; count; count--, ipa += stride)
+        __asm__ volatile("tlbi ipas2e1is, %0" ::"r"(ipa >> PAGE_SHIFT) : "memory");
+    __asm__ volatile("dsb ish\n\ttlbi vmalle1is\n\tdsb ish\n\tisb" ::: "memory");
+    tlb_leave_vmid(vttbr, old);
+}
+
+/* All VMIDs, when VMIDs are taken into use again. */
+static inline void tlb_flush_all_guests(void) {
+    __asm__ volatile("dsb ishst\n\ttlbi alle1is\n\tdsb ish\n\tisb" ::: "memory");
+}
+
+/* The hypervisor's own mappings; past this many entries all of them. */
+#define TLB_HYP_MAX_VA 64u
+static inline void tlb_flush_hyp(vaddr_t va, uint64_t size) {
+    uint64_t pages = size >> PAGE_SHIFT;
+
+    __asm__ volatile("dsb ishst" ::: "memory");
+    if (pages > TLB_HYP_MAX_VA) {
+        __asm__ volatile("tlbi alle2is" ::: "memory");
+    } else {
+        for (uint64_t n = va >> PAGE_SHIFT; pages; pages--, n++)
+            __asm__ volatile("tlbi vae2is, %0" ::"r"(n) : "memory");
+    }
+    __asm__ volatile("dsb ish\n\tisb" ::: "memory");
+}
+
+#endif

@@ -1,0 +1,218 @@
+/* Builds one domain: its shell, its memory, what it boots from; then starts it. */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_fdt.h>
+#include <hv/guest_layout.h>
+#include <hv/guest_map.h>
+#include <hv/guests.h>
+#include <hv/image.h>
+#include <hv/mm.h>
+#include <hv/p2m.h>
+#include <hv/printk.h>
+#include <hv/restart.h>
+#include <hv/vpl011.h>
+
+#include <asm/cache.h>
+#include <asm/features.h>
+
+/* A guest's memory from `base` on as a destination for loading. */
+struct target {
+    struct domain *d;
+    uint64_t base;
+};
+
+static void *target_window(void *arg, uint64_t offset, uint64_t *n) {
+    const struct target *t = arg;
+    uint64_t at = t->base + offset, in_block;
+    enum p2m_type type;
+    unsigned order;
+    mfn_t m = p2m_lookup(&t->d->p2m, ipaddr_to_gfn(ipaddr(at)), &type, &order);
+
+    if (mfn_eq(m, INVALID_MFN) || type != P2M_RAM_RW)
+        return NULL;
+    in_block = at & ((PAGE_SIZE << order) - 1);
+    *n = MIN(*n, ((uint64_t)PAGE_SIZE << order) - in_block);
+    return (char *)phys_to_virt(mfn_to_paddr(m)) + (at & (PAGE_SIZE - 1));
+}
+
+/* A guest starts with its caches off, so what it is to see must have left ours. */
+static void target_written(void *arg, void *p, uint64_t n) {
+    (void)arg;
+    dcache_clean_poc(p, n);
+    preempt_point();
+}
+
+/* ---- what the domain boots from ---- */
+
+static const void *module_data(const struct boot_module *m) {
+    return phys_to_virt(paddr(m->start));
+}
+
+static int load_kernel(struct domain *d, const struct guest_config *cfg,
+                       const struct kernel_image *img, const struct guest_layout *l) {
+    struct target t = {.d = d, .base = l->kernel.start};
+    struct image_dest dest = {target_window, target_written, &t};
+    const char *why = image_load(img, &dest);
+
+    return why ? guest_error(cfg, cfg->kernel_node, NULL, "%s", why) : 0;
+}
+
+static int load_initrd(struct domain *d, const struct guest_config *cfg,
+                       const struct guest_layout *l) {
+    struct target t = {.d = d, .base = l->initrd.start};
+    struct image_dest dest = {target_window, target_written, &t};
+
+    if (!cfg->ramdisk.size)
+        return 0;
+    if (image_copy(module_data(&cfg->ramdisk), cfg->ramdisk.size, 0, &dest))
+        return 0;
+    return guest_error(cfg, cfg->ramdisk_node, NULL, "no guest memory where it is to go");
+}
+
+static int load_fdt(struct domain *d, const struct guest_config *cfg,
+                    const struct guest_layout *l) {
+    struct guest_fdt_info info = {.layout = l,
+                                  .vcpus = cfg->vcpus,
+                                  .aarch32 = d->aarch32,
+                                  .vpl011 = cfg->vpl011,
+                                  .bootargs = cfg->bootargs};
+    struct target t = {.d = d, .base = l->fdt};
+    struct image_dest dest = {target_window, target_written, &t};
+    void *buf = hv_zalloc(GUEST_FDT_MAX);
+    int size = buf ? guest_fdt_make(&info, buf, GUEST_FDT_MAX) : -ENOMEM;
+    bool ok = size > 0 && image_copy(buf, (uint64_t)size, 0, &dest);
+
+    hv_free(buf);
+    return ok ? 0 : guest_error(cfg, cfg->node, NULL, "no memory for its device tree");
+}
+
+static void set_entry(struct domain *d, const struct guest_layout *l) {
+    struct vcpu *v = d->vcpus[0];
+
+    if (d->aarch32) {
+        /* Linux's Documentation/arch/arm/booting: r0 = 0, r1 = machine (none: all ones), r2 = tree.
+         */
+        vcpu_set_entry(v, l->kernel.start, 0, true);
+        vcpu_set_reg(v, 1, 0xffffffff);
+        vcpu_set_reg(v, 2, l->fdt);
+    } else {
+        vcpu_set_entry(v, l->kernel.start, l->fdt, false);
+    }
+}
+
+/* ---- the build ---- */
+
+static int probe(const struct guest_config *cfg, struct kernel_image *img) {
+    const char *why = image_probe(module_data(&cfg->kernel), cfg->kernel.size, img);
+
+    if (!why && img->kind == IMAGE_ZIMAGE && !cpu_features.aarch32_el1)
+        why = "expected a 64-bit kernel, this machine has no 32-bit EL1";
+    return why ? guest_error(cfg, cfg->kernel_node, NULL, "%s", why) : 0;
+}
+
+static int plan(const struct guest_config *cfg, const struct kernel_image *img,
+                struct guest_layout *l) {
+    uint64_t need;
+
+    if (guest_layout_plan(cfg->mem_bytes, img, cfg->ramdisk.size, l, &need))
+        return 0;
+    return guest_error(cfg, cfg->node, "memory",
+                       "expected at least %llu KiB for kernel, ramdisk and device tree, got %llu",
+                       (unsigned long long)need >> 10, (unsigned long long)cfg->mem_bytes >> 10);
+}
+
+/* The shell with all its memory; NULL after a line when it cannot be had. */
+static struct domain *create(const struct guest_config *cfg, const struct guest_layout *l) {
+    uint64_t pages = cfg->mem_bytes >> PAGE_SHIFT;
+    uint32_t pool = cfg->p2m_bytes ? (uint32_t)(cfg->p2m_bytes >> PAGE_SHIFT)
+                                   : p2m_pool_size_for(cfg->mem_bytes, cfg->vcpus);
+    struct domain *d = NULL;
+    int rc = -ENOMEM;
+
+    if (pages + pool <= heap_free_pages())
+        d = domain_create(cfg->name, cfg->domid, cfg->vcpus, cfg->nr_spis, pool, pages, &rc);
+    if (d) {
+        d->config = cfg;
+        for (unsigned i = 0; !rc && i < GUEST_BANKS; i++)
+            rc = p2m_populate(&d->p2m, ipaddr_to_gfn(ipaddr(l->bank[i].start)),
+                              l->bank[i].size >> PAGE_SHIFT);
+        if (!rc)
+            return d;
+        domain_destroy(d);
+    }
+    if (rc == -ENOMEM)
+        guest_error(cfg, cfg->node, "memory", "expected at most what is free, %llu KiB, got %llu",
+                    (unsigned long long)heap_free_pages() << (PAGE_SHIFT - 10),
+                    (unsigned long long)cfg->mem_bytes >> 10);
+    else if (rc == -EINVAL)
+        guest_error(cfg, cfg->node, "memory",
+                    "expected what this machine's stage 2 can address, got %llu KiB",
+                    (unsigned long long)cfg->mem_bytes >> 10);
+    else
+        guest_error(cfg, cfg->node, NULL, "cannot be created, error %d", rc);
+    return NULL;
+}
+
+static int fill(struct domain *d, const struct guest_config *cfg, const struct kernel_image *img,
+                const struct guest_layout *l) {
+    int rc = load_kernel(d, cfg, img, l);
+
+    if (!rc)
+        rc = load_initrd(d, cfg, l);
+    if (!rc)
+        rc = load_fdt(d, cfg, l);
+    if (!rc && cfg->vpl011 && vpl011_init(d))
+        rc = guest_error(cfg, cfg->node, "vpl011", "no memory for it");
+    /* Pages may have held other code before. */
+    icache_inval_all();
+    return rc;
+}
+
+static const char *size_text(uint64_t bytes, char buf[16]) {
+    bool mib = bytes >= MB(1);
+
+    hv_snprintf(buf, 16, "%llu %s",
+                (unsigned long long)(mib ? bytes >> 20 : DIV_ROUND_UP(bytes, 1024)),
+                mib ? "MiB" : "KiB");
+    return buf;
+}
+
+static void report(const struct guest_config *cfg, const struct kernel_image *img,
+                   const struct guest_layout *l) {
+    char mem[16], kernel[16], initrd[16], tail[64] = "";
+
+    if (cfg->ramdisk.size)
+        hv_snprintf(tail, sizeof(tail), ", initrd %s at 0x%llx",
+                    size_text(cfg->ramdisk.size, initrd), (unsigned long long)l->initrd.start);
+    printk("d%u: %s: started, %u vCPU%s, %s, kernel %s %s at 0x%llx%s%s\n", cfg->domid, cfg->name,
+           cfg->vcpus, cfg->vcpus == 1 ? "" : "s", size_text(cfg->mem_bytes, mem),
+           image_kind_name(img), size_text(img->file_size, kernel),
+           (unsigned long long)l->kernel.start, tail, cfg->vpl011 ? ", console vpl011" : "");
+}
+
+int guest_build(const struct guest_config *cfg) {
+    struct kernel_image img;
+    struct guest_layout layout;
+    struct domain *d;
+    int rc = probe(cfg, &img);
+
+    if (!rc)
+        rc = plan(cfg, &img, &layout);
+    if (rc)
+        return rc;
+    d = create(cfg, &layout);
+    if (!d)
+        return -ENOMEM;
+    d->aarch32 = img.kind == IMAGE_ZIMAGE;
+    rc = fill(d, cfg, &img, &layout);
+    if (rc) {
+        domain_destroy(d);
+        return rc;
+    }
+    set_entry(d, &layout);
+    report(cfg, &img, &layout);
+    restart_domain_alive();
+    domain_start(d);
+    return 0;
+}

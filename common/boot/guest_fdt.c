@@ -1,0 +1,203 @@
+/* A guest's device tree: processors, memory, firmware, timer, interrupt controller, console,
+ * command line. */
+#include <hv/bits.h>
+#include <hv/errno.h>
+#include <hv/guest_fdt.h>
+#include <hv/guest_map.h>
+#include <hv/printk.h>
+#include <hv/string.h>
+
+#include <libfdt.h>
+
+#define PHANDLE_GIC 1u
+
+/* Interrupt specifiers of a GIC: kind, number within the kind, flags. */
+enum { GIC_SPI = 0, GIC_PPI = 1 };
+enum { IRQ_FLAG_LEVEL_HIGH = 4 };
+
+/*
+ * libfdt's writer is given one call after the other; the first error is kept here and the rest are
+ * skipped, so that the tree below reads as a tree.
+ */
+struct writer {
+    void *fdt;
+    int rc;
+};
+
+static void begin(struct writer *w, const char *name) {
+    if (!w->rc)
+        w->rc = fdt_begin_node(w->fdt, name);
+}
+static void begin_at(struct writer *w, const char *name, uint64_t unit) {
+    char full[40];
+
+    hv_snprintf(full, sizeof(full), "%s@%llx", name, (unsigned long long)unit);
+    begin(w, full);
+}
+static void end(struct writer *w) {
+    if (!w->rc)
+        w->rc = fdt_end_node(w->fdt);
+}
+static void bytes(struct writer *w, const char *name, const void *value, size_t len) {
+    if (!w->rc)
+        w->rc = fdt_property(w->fdt, name, value, (int)len);
+}
+static void flag(struct writer *w, const char *name) {
+    bytes(w, name, NULL, 0);
+}
+static void string(struct writer *w, const char *name, const char *value) {
+    bytes(w, name, value, strlen(value) + 1);
+}
+static void cells(struct writer *w, const char *name, const uint32_t *value, unsigned n) {
+    fdt32_t be[12];
+
+    for (unsigned i = 0; i < n; i++)
+        be[i] = cpu_to_fdt32(value[i]);
+    bytes(w, name, be, n * sizeof(be[0]));
+}
+static void cell(struct writer *w, const char *name, uint32_t value) {
+    cells(w, name, &value, 1);
+}
+static void quads(struct writer *w, const char *name, const uint64_t *value, unsigned n) {
+    fdt64_t be[4];
+
+    for (unsigned i = 0; i < n; i++)
+        be[i] = cpu_to_fdt64(value[i]);
+    bytes(w, name, be, n * sizeof(be[0]));
+}
+
+/* A string list is the strings one after the other, each with its NUL: a literal with \0 between
+ * them. */
+#define STRINGS(w, name, literal) bytes((w), (name), (literal), sizeof(literal))
+
+static void write_chosen(struct writer *w, const struct guest_fdt_info *g) {
+    const struct guest_range *initrd = &g->layout->initrd;
+    uint64_t start = initrd->start, stop = initrd->start + initrd->size;
+
+    begin(w, "chosen");
+    if (g->bootargs[0])
+        string(w, "bootargs", g->bootargs);
+    if (initrd->size) {
+        quads(w, "linux,initrd-start", &start, 1);
+        quads(w, "linux,initrd-end", &stop, 1);
+    }
+    if (g->vpl011) {
+        char path[40];
+
+        hv_snprintf(path, sizeof(path), "/sbsa-uart@%llx", (unsigned long long)GUEST_PL011_BASE);
+        string(w, "stdout-path", path);
+    }
+    end(w);
+}
+
+static void write_cpus(struct writer *w, const struct guest_fdt_info *g) {
+    begin(w, "cpus");
+    cell(w, "#address-cells", 1);
+    cell(w, "#size-cells", 0);
+    for (unsigned i = 0; i < g->vcpus; i++) {
+        begin_at(w, "cpu", vcpu_affinity(i));
+        string(w, "device_type", "cpu");
+        string(w, "compatible", "arm,armv8");
+        string(w, "enable-method", "psci");
+        cell(w, "reg", vcpu_affinity(i));
+        end(w);
+    }
+    end(w);
+}
+
+static void write_memory(struct writer *w, const struct guest_layout *l) {
+    uint64_t reg[2 * GUEST_BANKS];
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < GUEST_BANKS; i++) {
+        if (l->bank[i].size) {
+            reg[n++] = l->bank[i].start;
+            reg[n++] = l->bank[i].size;
+        }
+    }
+    begin_at(w, "memory", l->bank[0].start);
+    string(w, "device_type", "memory");
+    quads(w, "reg", reg, n);
+    end(w);
+}
+
+static void write_psci(struct writer *w) {
+    begin(w, "psci");
+    STRINGS(w, "compatible", "arm,psci-1.0\0arm,psci-0.2");
+    string(w, "method", "hvc");
+    end(w);
+}
+
+static void write_timer(struct writer *w, bool aarch32) {
+    /* Secure physical, physical, virtual; a guest has no hypervisor timer. */
+    static const uint32_t irqs[] = {
+        GIC_PPI, GUEST_TIMER_PHYS_S_PPI - 16,  IRQ_FLAG_LEVEL_HIGH,
+        GIC_PPI, GUEST_TIMER_PHYS_NS_PPI - 16, IRQ_FLAG_LEVEL_HIGH,
+        GIC_PPI, GUEST_TIMER_VIRT_PPI - 16,    IRQ_FLAG_LEVEL_HIGH,
+    };
+
+    begin(w, "timer");
+    if (aarch32)
+        string(w, "compatible", "arm,armv7-timer");
+    else
+        STRINGS(w, "compatible", "arm,armv8-timer\0arm,armv7-timer");
+    cells(w, "interrupts", irqs, ARRAY_SIZE(irqs));
+    /* The counter runs whatever sleeps. */
+    flag(w, "always-on");
+    end(w);
+}
+
+static void write_gic(struct writer *w) {
+    static const uint64_t reg[] = {GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE,
+                                   GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE};
+
+    begin_at(w, "interrupt-controller", GUEST_GICV3_GICD_BASE);
+    string(w, "compatible", "arm,gic-v3");
+    cell(w, "#interrupt-cells", 3);
+    cell(w, "#address-cells", 0);
+    flag(w, "interrupt-controller");
+    cell(w, "#redistributor-regions", GUEST_GICV3_RDIST_REGIONS);
+    quads(w, "reg", reg, ARRAY_SIZE(reg));
+    cell(w, "phandle", PHANDLE_GIC);
+    end(w);
+}
+
+static void write_uart(struct writer *w) {
+    static const uint64_t reg[] = {GUEST_PL011_BASE, GUEST_PL011_SIZE};
+    static const uint32_t irq[] = {GIC_SPI, GUEST_VPL011_SPI - 32, IRQ_FLAG_LEVEL_HIGH};
+
+    begin_at(w, "sbsa-uart", GUEST_PL011_BASE);
+    string(w, "compatible", "arm,sbsa-uart");
+    quads(w, "reg", reg, ARRAY_SIZE(reg));
+    cells(w, "interrupts", irq, ARRAY_SIZE(irq));
+    cell(w, "current-speed", 115200); /* the binding wants one */
+    end(w);
+}
+
+int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
+    struct writer w = {.fdt = buf};
+
+    w.rc = fdt_create(buf, (int)size);
+    if (!w.rc)
+        w.rc = fdt_finish_reservemap(buf);
+    begin(&w, "");
+    cell(&w, "#address-cells", 2);
+    cell(&w, "#size-cells", 2);
+    cell(&w, "interrupt-parent", PHANDLE_GIC);
+    string(&w, "model", "Holdfast guest");
+    STRINGS(&w, "compatible", "xen,xenvm-4.17\0xen,xenvm");
+    write_chosen(&w, g);
+    write_cpus(&w, g);
+    write_memory(&w, g->layout);
+    write_psci(&w);
+    write_timer(&w, g->aarch32);
+    write_gic(&w);
+    if (g->vpl011)
+        write_uart(&w);
+    end(&w);
+    if (!w.rc)
+        w.rc = fdt_finish(buf);
+    if (w.rc) /* the writer has no other way to fail when its calls are in order */
+        return -ENOSPC;
+    return (int)fdt_totalsize(buf);
+}

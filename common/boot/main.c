@@ -1,0 +1,118 @@
+/* The order in which Holdfast starts: read it from top to bottom. */
+#include <hv/bits.h>
+#include <hv/cmdline.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/fdt.h>
+#include <hv/firmware.h>
+#include <hv/gic.h>
+#include <hv/guests.h>
+#include <hv/irq.h>
+#include <hv/mm.h>
+#include <hv/p2m.h>
+#include <hv/printk.h>
+#include <hv/softirq.h>
+#include <hv/timer.h>
+#include <hv/uart.h>
+#include <hv/vcpu.h>
+#include <hv/vgic.h>
+#include <hv/vtimer.h>
+
+#include <asm/barrier.h>
+#include <asm/features.h>
+#include <asm/guest_trap.h>
+#include <asm/layout.h>
+#include <asm/mmu.h>
+#include <asm/trap.h>
+
+#include <libfdt.h>
+
+extern char _start[], _end[];
+
+static paddr_t table_page(void) {
+    return boot_mem_alloc(PAGE_SIZE, PAGE_SIZE);
+}
+
+static void map_all_ram(void) {
+    paddr_t start;
+    uint64_t size;
+
+    for (unsigned i = 0; boot_mem_bank(i, &start, &size); i++)
+        mmu_map_ram(start, size, table_page);
+}
+
+/* Without a device tree there is no console to say so on. */
+static const void *find_fdt(paddr_t pa) {
+    const void *fdt = mmu_early_fdt(pa);
+
+    if (!fdt || fdt_validate(fdt, FDT_MAX_SIZE))
+        for (;;)
+            wfe();
+    return fdt;
+}
+
+static void say_hello(paddr_t fdt_pa, const void *fdt) {
+    printk("Holdfast " HF_VERSION " at 0x%llx, device tree at 0x%llx (%u bytes)\n",
+           (unsigned long long)hv_image_pa, (unsigned long long)fdt_pa.pa,
+           (unsigned)fdt_totalsize(fdt));
+    printk("command line: %s\n", fdt_bootargs(fdt));
+}
+
+static void memory_init(const void *fdt, paddr_t fdt_pa) {
+    boot_mem_from_fdt(fdt, fdt_pa, paddr(hv_image_pa), (uint64_t)(_end - _start));
+    guests_init(fdt); /* claims the modules before anything is allocated */
+    map_all_ram();
+    page_alloc_init();
+    printk("memory: %llu MiB free\n", (unsigned long long)(heap_free_pages() >> (20 - PAGE_SHIFT)));
+}
+
+void hv_main(uint64_t fdt_addr) {
+    paddr_t fdt_pa = paddr(fdt_addr);
+    const void *fdt = find_fdt(fdt_pa);
+
+    cmdline_init(fdt_bootargs(fdt));
+    uart_early_init(fdt);
+    say_hello(fdt_pa, fdt);
+    features_init_cpu();
+
+    memory_init(fdt, fdt_pa);
+    uart_init(fdt);
+    firmware_init(fdt);
+    cpus_init(fdt);
+
+    irq_init(gic_probe(fdt));
+    timers_init(fdt);
+    console_init();
+
+    sched_init();
+    sched_init_cpu();
+    p2m_global_init();
+    mm_preempt_hook = preempt_point;
+    vgic_init_host();
+    vtimer_init_host(fdt);
+    vtimer_init_cpu();
+    guest_init_cpu();
+    cpus_start();
+    features_print();
+    guest_features_init();
+
+    domains_init();
+    cmdline_report_unknown();
+    guests_start();
+    sched_idle();
+}
+
+/* A secondary CPU, on its own stack, with its per-CPU area. */
+void secondary_main(unsigned cpu) {
+    (void)cpu;
+    features_init_cpu();
+    irq_init_cpu();
+    timers_init_cpu();
+    sched_init_cpu();
+    vtimer_init_cpu();
+    guest_init_cpu();
+    cpu_set_online();
+    sched_idle();
+}

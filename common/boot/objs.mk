@@ -1,0 +1,11 @@
+obj-y += boot_mem_fdt.o
+obj-y += builder.o
+obj-y += guest_config.o
+obj-y += guest_fdt.o
+obj-y += guest_layout.o
+obj-y += guests.o
+obj-y += image.o
+obj-y += image_load.o
+obj-y += modules.o
+obj-y += restart.o
+obj-y += main.o

@@ -1,0 +1,128 @@
+/*
+ * The screen: text of Holdfast and of all guests on one UART, line by line. The keyboard's half is in
+ * console_input.c.
+ *
+ * Text of the source that owns the line on the screen goes out at once; any other source gathers its line in its
+ * port and breaks in, on a line of its own, when that line is complete (or long).
+ */
+#include <hv/console.h>
+#include <hv/printk.h>
+#include <hv/spinlock.h>
+#include <hv/string.h>
+
+#include "console.h"
+
+spinlock_t console_lock = SPINLOCK_INIT(RANK_CONSOLE, "console");
+
+/* All under console_lock, or the panicking CPU's alone. */
+static const struct uart_ops *uart;
+static bool midline;                     /* the cursor is not at the start of a line */
+static const struct console_port *owner; /* whose line it is; NULL: Holdfast's */
+
+static void screen_putc(char c) {
+    if (c == '\n')
+        uart->putc('\r');
+    uart->putc(c);
+}
+
+static void screen_write(const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        screen_putc(s[i]);
+}
+
+/* Makes the line on the screen this source's, after which what it says may follow. */
+static void take_line(const struct console_port *port) {
+    if (midline && owner == port)
+        return;
+    if (midline)
+        screen_putc('\n');
+    midline = false;
+    owner = port;
+}
+
+static void screen_text(const struct console_port *port, const char *s, size_t n) {
+    if (!uart || !n)
+        return;
+    take_line(port);
+    if (!midline && port)
+        screen_write(port->prefix, strlen(port->prefix));
+    screen_write(s, n);
+    midline = s[n - 1] != '\n';
+}
+
+/* The log's sink: text comes with its own prefix. */
+static void log_sink(const char *s, size_t n) {
+    if (printk_panicking) {
+        screen_text(NULL, s, n);
+        return;
+    }
+    spin_lock(&console_lock);
+    screen_text(NULL, s, n);
+    spin_unlock(&console_lock);
+}
+
+void console_set_uart(const struct uart_ops *ops) {
+    spin_lock(&console_lock);
+    uart = ops;
+    spin_unlock(&console_lock);
+    printk_set_sink(log_sink);
+}
+
+const struct uart_ops *console_uart(void) {
+    return uart;
+}
+
+void console_flush(void) {
+    if (uart)
+        uart->flush();
+}
+
+void console_port_flush_locked(struct console_port *port) {
+    screen_text(port, port->line, port->len);
+    port->len = 0;
+}
+
+static void gather(struct console_port *port, char c) {
+    port->line[port->len++] = c;
+    if (c == '\n' || port->len == sizeof(port->line))
+        console_port_flush_locked(port);
+}
+
+/*
+ * A carriage return before a newline is dropped (the screen adds its own); a lone one starts the line again
+ * behind the prefix, so that no guest can write over it.
+ */
+static void port_char(struct console_port *port, char c) {
+    if (c == '\r') {
+        port->cr = true;
+        return;
+    }
+    if (port->cr && c != '\n') {
+        gather(port, '\r');
+        for (const char *p = port->prefix; *p; p++)
+            gather(port, *p);
+    }
+    port->cr = false;
+    if (c)
+        gather(port, c);
+}
+
+void console_port_write(struct console_port *port, const char *s, size_t n) {
+    if (printk_panicking)
+        return;
+    spin_lock(&console_lock);
+    for (size_t i = 0; i < n; i++)
+        port_char(port, s[i]);
+    if (console_focus_locked() == port)
+        console_port_flush_locked(port);
+    spin_unlock(&console_lock);
+}
+
+/* What it said last is shown, and the line is ended so that nothing refers to the port any more. */
+void console_port_close_locked(struct console_port *port) {
+    console_port_flush_locked(port);
+    if (owner == port) {
+        take_line(NULL);
+        owner = NULL;
+    }
+}

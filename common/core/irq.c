@@ -1,0 +1,130 @@
+/* The table of interrupt handlers, and the loop that empties the interrupt controller. */
+#include <hv/bits.h>
+#include <hv/cpu.h>
+#include <hv/errno.h>
+#include <hv/fdt.h>
+#include <hv/irq.h>
+#include <hv/printk.h>
+#include <hv/spinlock.h>
+
+#include <libfdt.h>
+
+struct irq_action {
+    irq_handler_t fn;
+    void *arg;
+    const char *name;
+    enum irq_trigger trigger;
+};
+
+/* A level interrupt that nobody clears comes again at once: leave it to the next trap after so many. */
+#define DISPATCH_MAX 32u
+
+const struct irq_chip *irq_chip;
+static struct irq_action actions[NR_IRQS];
+static spinlock_t irq_lock = SPINLOCK_INIT(RANK_IRQ, "irq");
+
+void irq_init(const struct irq_chip *chip) {
+    irq_chip = chip;
+    chip->init_cpu();
+    chip->enable(SGI_KICK);
+    chip->enable(SGI_STOP);
+}
+
+void irq_init_cpu(void) {
+    irq_chip->init_cpu();
+    irq_chip->enable(SGI_KICK);
+    irq_chip->enable(SGI_STOP);
+    for (unsigned irq = 16; irq < 32; irq++)
+        if (READ_ONCE(actions[irq].fn)) {
+            irq_chip->set_trigger(irq, actions[irq].trigger);
+            irq_chip->enable(irq);
+        }
+}
+
+int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *arg,
+                const char *name) {
+    struct irq_action *a = &actions[irq];
+
+    if (irq < 16 || irq >= irq_chip->nr_irqs)
+        return -EINVAL;
+    spin_lock(&irq_lock);
+    if (a->fn) {
+        spin_unlock(&irq_lock);
+        return -EBUSY;
+    }
+    a->arg = arg;
+    a->name = name;
+    a->trigger = trigger;
+    __atomic_store_n(&a->fn, fn, __ATOMIC_RELEASE);
+    irq_chip->set_trigger(irq, trigger);
+    if (irq >= 32)
+        irq_chip->set_target(irq, cpu_id());
+    irq_chip->enable(irq);
+    spin_unlock(&irq_lock);
+    return 0;
+}
+
+void irq_release(unsigned irq) {
+    spin_lock(&irq_lock);
+    irq_chip->disable(irq);
+    __atomic_store_n(&actions[irq].fn, NULL, __ATOMIC_RELEASE);
+    spin_unlock(&irq_lock);
+}
+
+static void dispatch_sgi(uint32_t irq) {
+    irq_chip->eoi(irq);
+    irq_chip->deactivate(irq);
+    if (irq == SGI_STOP)
+        cpu_stop_self();
+    /* SGI_KICK: having come here is all it asks for */
+}
+
+static void dispatch_one(uint32_t irq) {
+    irq_handler_t fn = __atomic_load_n(&actions[irq].fn, __ATOMIC_ACQUIRE);
+
+    if (!fn) {
+        printk("irq %u: nobody asked for it, disabled\n", irq);
+        irq_chip->disable(irq);
+        irq_chip->eoi(irq);
+        irq_chip->deactivate(irq);
+        return;
+    }
+    irq_chip->eoi(irq);
+    if (fn(irq, actions[irq].arg) == IRQ_DONE)
+        irq_chip->deactivate(irq);
+}
+
+void irq_dispatch(void) {
+    for (unsigned n = 0; n < DISPATCH_MAX; n++) {
+        uint32_t irq = irq_chip->ack();
+
+        if (irq < 16)
+            dispatch_sgi(irq);
+        else if (irq < NR_IRQS)
+            dispatch_one(irq);
+        else
+            return;
+    }
+}
+
+/* GIC binding: type (0 SPI, 1 PPI), number, flags (bits 1:0 edge, bits 3:2 level). */
+int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq,
+                 enum irq_trigger *trigger) {
+    int len;
+    const fdt32_t *cell = fdt_getprop(fdt, node, "interrupts", &len);
+    uint32_t type, num, flags;
+
+    if (!cell)
+        return -ENOENT;
+    if (len < 0 || (uint64_t)len < (index + 1ULL) * 12)
+        return -EINVAL;
+    cell += index * 3;
+    type = fdt32_to_cpu(cell[0]);
+    num = fdt32_to_cpu(cell[1]);
+    flags = fdt32_to_cpu(cell[2]);
+    if (type > 1 || num >= (type ? 16u : NR_IRQS - 32))
+        return -EINVAL;
+    *irq = num + (type ? 16 : 32);
+    *trigger = flags & 3 ? IRQ_EDGE : IRQ_LEVEL;
+    return 0;
+}

@@ -1,0 +1,2 @@
+obj-y += fdt.o
+obj-y += string.o spinlock.o vsnprintf.o printk.o ratelimit.o

@@ -1,0 +1,38 @@
+/* The token bucket for lines that a guest can cause. */
+#include <hv/printk.h>
+#include <hv/spinlock.h>
+
+/* One lock for all buckets: held for a few instructions, and a line that passes costs far more. */
+static spinlock_t bucket_lock = SPINLOCK_INIT(RANK_LEAF, "ratelimit");
+
+static void refill(struct ratelimit *rl, uint64_t now_ns) {
+    uint64_t intervals = now_ns > rl->last_ns ? (now_ns - rl->last_ns) / RATELIMIT_INTERVAL_NS : 0;
+
+    if (intervals >= RATELIMIT_BURST - rl->tokens) {
+        rl->tokens = RATELIMIT_BURST;
+        rl->last_ns = now_ns;
+    } else {
+        rl->tokens += (uint32_t)intervals;
+        rl->last_ns += intervals * RATELIMIT_INTERVAL_NS;
+    }
+}
+
+bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns) {
+    uint32_t untold = 0;
+    bool allowed;
+
+    spin_lock(&bucket_lock);
+    refill(rl, now_ns);
+    allowed = rl->tokens > 0;
+    if (allowed) {
+        rl->tokens--;
+        untold = rl->suppressed;
+        rl->suppressed = 0;
+    } else {
+        rl->suppressed++;
+    }
+    spin_unlock(&bucket_lock);
+    if (untold)
+        printk("%u lines were suppressed\n", untold);
+    return allowed;
+}

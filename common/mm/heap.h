@@ -1,0 +1,23 @@
+/* Between heap.c (the buddy lists) and fresh.c (frames nobody has used yet). */
+#ifndef MM_HEAP_H
+#define MM_HEAP_H
+
+#include <hv/page.h>
+
+/* Frames are formatted by the section of 16 MiB (128 KiB of frame table). */
+#define SECTION_ORDER 12u
+#define SECTION_PAGES (1ULL << SECTION_ORDER)
+
+/* All with the heap lock held. */
+/* Puts frames whose page_infos are formatted into the free lists. */
+void heap_insert_locked(uint64_t first, uint64_t nr);
+/* Formats memory so that a block of `order` becomes free. False: there is no such fresh memory. */
+bool fresh_grow_locked(unsigned order);
+/* Is the page_info of this frame formatted? */
+bool fresh_is_formatted(uint64_t n);
+
+/* Frames not formatted yet. */
+uint64_t fresh_pages(void);
+bool page_alloc_is_up(void);
+
+#endif

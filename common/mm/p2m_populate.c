@@ -1,0 +1,79 @@
+/* Giving a domain fresh RAM: from the heap, cleared, in the largest blocks that alignment and heap allow. */
+#include <hv/bits.h>
+#include <hv/errno.h>
+#include <hv/mm.h>
+
+#include <asm/cache.h>
+
+#include "p2m_internal.h"
+
+void (*mm_preempt_hook)(void);
+
+#define SCRUB_STEP MB(2)
+
+/*
+ * What the guest gets is zero, for a guest that looks past the caches as well (unless stage 2 keeps it from
+ * doing so): dirty lines must not be written back later over what it stores with its MMU off.
+ */
+static void scrub(struct page_info *page, unsigned order) {
+    char *va = page_to_virt(page);
+    uint64_t size = PAGE_SIZE << order;
+
+    for (uint64_t at = 0, step; at < size; at += step) {
+        step = MIN(SCRUB_STEP, size - at);
+        clear_range(va + at, step);
+        if (!p2m_shape.fwb)
+            dcache_clean_inval_poc(va + at, step);
+        if (step == SCRUB_STEP)
+            mm_preempt_point();
+    }
+}
+
+static struct page_info *alloc_largest(unsigned *order) {
+    struct page_info *page;
+
+    while (!(page = heap_alloc(*order)) && *order)
+        (*order)--;
+    return page;
+}
+
+static int populate_block(struct p2m *p2m, gfn_t g, unsigned *order) {
+    struct page_info *page = alloc_largest(order);
+    uint64_t nr = 1ULL << *order;
+    int rc;
+
+    if (!page)
+        return -ENOMEM;
+    scrub(page, *order);
+    rc = domain_assign_pages(p2m->owner, page, *order);
+    if (rc) {
+        heap_free(page, *order);
+        return rc;
+    }
+    rc = p2m_map(p2m, g, page_to_mfn(page), *order, P2M_RAM_RW);
+    if (rc)
+        page_give_up_run(p2m->owner, page, nr);
+    return rc;
+}
+
+int p2m_populate_some(struct p2m *p2m, gfn_t g, uint64_t nr, uint64_t *done) {
+    unsigned most = MAX_ORDER; /* falls to what the heap still has */
+    uint64_t i = 0;
+    int rc = 0;
+
+    while (!rc && i < nr) {
+        unsigned order = MIN(most, fls64(nr - i)), wanted;
+
+        if (g.gfn + i)
+            order = MIN(order, ffs64(g.gfn + i));
+        wanted = order;
+        rc = populate_block(p2m, gfn_add(g, i), &order);
+        if (order < wanted)
+            most = order;
+        if (!rc)
+            i += 1ULL << order;
+    }
+    if (done)
+        *done = i;
+    return rc;
+}

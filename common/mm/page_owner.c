@@ -1,0 +1,199 @@
+/* Lists of pages, and the accounting of what belongs to a domain. */
+#include <hv/errno.h>
+#include <hv/page.h>
+#include <hv/printk.h>
+
+/* ---- lists ---- */
+
+static uint32_t link_to(const struct page_info *page) {
+    return (uint32_t)(page - frame_table);
+}
+
+void page_list_push(struct page_list *l, struct page_info *page) {
+    page->prev = PAGE_LINK_NONE;
+    page->next = l->head;
+    if (l->head == PAGE_LINK_NONE)
+        l->tail = link_to(page);
+    else
+        frame_table[l->head].prev = link_to(page);
+    l->head = link_to(page);
+}
+
+/* [first, last] are linked to each other already. */
+static void append_chain(struct page_list *l, struct page_info *first, struct page_info *last) {
+    first->prev = l->tail;
+    last->next = PAGE_LINK_NONE;
+    if (l->tail == PAGE_LINK_NONE)
+        l->head = link_to(first);
+    else
+        frame_table[l->tail].next = link_to(first);
+    l->tail = link_to(last);
+}
+
+static void cut_chain(struct page_list *l, struct page_info *first, struct page_info *last) {
+    if (first->prev == PAGE_LINK_NONE)
+        l->head = last->next;
+    else
+        frame_table[first->prev].next = last->next;
+    if (last->next == PAGE_LINK_NONE)
+        l->tail = first->prev;
+    else
+        frame_table[last->next].prev = first->prev;
+}
+
+void page_list_append(struct page_list *l, struct page_info *page) {
+    append_chain(l, page, page);
+}
+
+void page_list_del(struct page_list *l, struct page_info *page) {
+    cut_chain(l, page, page);
+}
+
+struct page_info *page_list_pop(struct page_list *l) {
+    struct page_info *page = page_list_first(l);
+
+    if (page)
+        page_list_del(l, page);
+    return page;
+}
+
+/* ---- a domain's pages ---- */
+
+void domain_pages_init(struct domain_pages *p, uint16_t domid, uint64_t max_pages) {
+    spin_lock_init(&p->lock, RANK_PAGE_ALLOC, "domain pages");
+    page_list_init(&p->pages);
+    page_list_init(&p->xenheap);
+    p->tot_pages = p->xenheap_pages = p->parked = 0;
+    p->max_pages = max_pages;
+    p->dying = false;
+    p->domid = domid;
+}
+
+static void own(struct page_info *page, struct domain_pages *owner) {
+    page->type_info = PGT_TYPE_INFO_INITIALIZER;
+    page->u.owner = owner;
+    /* Last: whoever gets a reference from here on sees the owner. */
+    __atomic_store_n(&page->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
+}
+
+int domain_assign_pages(struct domain_pages *owner, struct page_info *page, unsigned order) {
+    uint64_t nr = 1ULL << order;
+    uint32_t n = link_to(page);
+    int rc = -ENOMEM;
+
+    spin_lock(&owner->lock);
+    if (!owner->dying && nr <= owner->max_pages && owner->tot_pages <= owner->max_pages - nr) {
+        for (uint64_t i = 0; i < nr; i++) {
+            page[i].prev = n - 1;
+            page[i].next = ++n;
+            own(&page[i], owner);
+        }
+        append_chain(&owner->pages, page, page + nr - 1);
+        owner->tot_pages += nr;
+        rc = 0;
+    }
+    spin_unlock(&owner->lock);
+    return rc;
+}
+
+int xenheap_share(void *va, struct domain_pages *owner) {
+    struct page_info *page = virt_to_page(va);
+    int rc = -ENOMEM;
+
+    BUG_ON(page->count_info != (PGC_xenheap | 1));
+    spin_lock(&owner->lock);
+    if (!owner->dying) {
+        page->type_info = PGT_TYPE_INFO_INITIALIZER;
+        page->u.owner = owner;
+        page_list_append(&owner->xenheap, page);
+        owner->xenheap_pages++;
+        __atomic_store_n(&page->count_info, PGC_allocated | PGC_xenheap | 1, __ATOMIC_RELEASE);
+        rc = 0;
+    }
+    spin_unlock(&owner->lock);
+    return rc;
+}
+
+void xenheap_unshare(void *va) {
+    if (!page_give_up(virt_to_page(va)))
+        BUG();
+}
+
+/* ---- giving up ---- */
+
+/* True when our reference was the last and the page is nobody's now; false when others still hold it. */
+static bool drop_allocated(struct page_info *page) {
+    count_info_t old = PGC_allocated | 1;
+
+    if (likely((page->type_info & (PGT_GFN_MASK | PGT_COUNT_MASK)) == PGT_INVALID_GFN) &&
+        likely(__atomic_compare_exchange_n(&page->count_info, &old, 0, false, __ATOMIC_ACQ_REL,
+                                           __ATOMIC_RELAXED)))
+        return true;
+    return false;
+}
+
+/* Takes [page, page+nr) off the list; neighbours in memory are mostly neighbours in the list. */
+static void unlink_run(struct page_list *l, struct page_info *page, uint64_t nr) {
+    for (uint64_t i = 0, j; i < nr; i = j + 1) {
+        for (j = i; j + 1 < nr && page[j].next == link_to(&page[j + 1]); j++)
+            ;
+        cut_chain(l, &page[i], &page[j]);
+    }
+}
+
+static void free_run_locked(struct domain_pages *owner, struct page_info *page, uint64_t nr) {
+    if (!nr)
+        return;
+    unlink_run(&owner->pages, page, nr);
+    owner->tot_pages -= nr;
+    heap_free_run(page, nr);
+}
+
+void page_give_up_run(struct domain_pages *owner, struct page_info *page, uint64_t nr) {
+    struct page_info *run = page, *end = page + nr;
+
+    spin_lock(&owner->lock);
+    while (page < end) {
+        if (drop_allocated(page)) {
+            page++;
+            continue;
+        }
+        /* Others hold it, or it may not go to the heap: the slow way, without our lock. */
+        free_run_locked(owner, run, (uint64_t)(page - run));
+        spin_unlock(&owner->lock);
+        page_give_up(page);
+        run = ++page;
+        spin_lock(&owner->lock);
+    }
+    free_run_locked(owner, run, (uint64_t)(page - run));
+    spin_unlock(&owner->lock);
+}
+
+/* Off the head of the list, to where the drain does not come again. */
+static void park_locked(struct domain_pages *owner, struct page_info *page) {
+    page_list_del(&owner->pages, page);
+    page_list_append(&owner->pages, page);
+    __atomic_fetch_or(&page->count_info, PGC_parked, __ATOMIC_RELAXED);
+    owner->parked++;
+}
+
+bool domain_pages_drain(struct domain_pages *owner, unsigned max) {
+    bool more;
+
+    spin_lock(&owner->lock);
+    while (owner->tot_pages > owner->parked && max--) {
+        struct page_info *page = page_list_first(&owner->pages);
+
+        if (drop_allocated(page)) {
+            free_run_locked(owner, page, 1);
+            continue;
+        }
+        park_locked(owner, page);
+        spin_unlock(&owner->lock);
+        page_give_up(page);
+        spin_lock(&owner->lock);
+    }
+    more = owner->tot_pages > owner->parked;
+    spin_unlock(&owner->lock);
+    return !more;
+}

@@ -1,0 +1,118 @@
+/* References to a page: taking, dropping, and what happens with the last one. */
+#include <hv/page.h>
+#include <hv/printk.h>
+
+static bool get_page_if_used(struct page_info *page) {
+    count_info_t old = __atomic_load_n(&page->count_info, __ATOMIC_RELAXED);
+
+    do {
+        count_info_t refs = old & PGC_COUNT_MASK;
+
+        if (!refs || refs == PGC_COUNT_MASK)
+            return false;
+    } while (!__atomic_compare_exchange_n(&page->count_info, &old, old + 1, true, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_RELAXED));
+    return true;
+}
+
+bool get_page(struct page_info *page, const struct domain_pages *owner) {
+    if (!get_page_if_used(page))
+        return false;
+    if (likely(page->u.owner == owner))
+        return true;
+    put_page(page);
+    return false;
+}
+
+bool get_page_any(struct page_info *page) {
+    return get_page_if_used(page);
+}
+
+static void disown(struct page_info *page) {
+    struct domain_pages *owner = page->u.owner;
+
+    if (!owner)
+        return;
+    spin_lock(&owner->lock);
+    if (page->count_info & PGC_xenheap) {
+        page_list_del(&owner->xenheap, page);
+        owner->xenheap_pages--;
+    } else {
+        page_list_del(&owner->pages, page);
+        owner->tot_pages--;
+        if (page->count_info & PGC_parked)
+            owner->parked--;
+    }
+    spin_unlock(&owner->lock);
+    page->u.owner = NULL;
+}
+
+/* NULL: nothing names the page any more (invariant 8). */
+static const char *why_not_free(const struct page_info *page) {
+    if (page->count_info & PGC_allocated)
+        return "more references dropped than taken";
+    if (type_info_has_gfn(page->type_info))
+        return "still mapped at its last reference";
+    if (page->type_info & PGT_COUNT_MASK)
+        return "still in writable use at its last reference";
+    return NULL;
+}
+
+static void last_put(struct page_info *page) {
+    const char *why = why_not_free(page);
+    unsigned domid = page->u.owner ? page->u.owner->domid : 0xffffu;
+
+    disown(page);
+    if (unlikely(why != NULL)) {
+        page->count_info |= PGC_leaked;
+        printk("leaking mfn %#llx of d%u: %s, type_info %#llx\n",
+               (unsigned long long)page_to_mfn(page).mfn, domid, why,
+               (unsigned long long)page->type_info);
+        return;
+    }
+    if (page->count_info & PGC_static)
+        return;
+    page->count_info = 0;
+    heap_free(page, 0);
+}
+
+void put_page(struct page_info *page) {
+    count_info_t old = __atomic_fetch_sub(&page->count_info, 1, __ATOMIC_ACQ_REL);
+
+    BUG_ON(!(old & PGC_COUNT_MASK));
+    if (unlikely((old & PGC_COUNT_MASK) == 1))
+        last_put(page);
+}
+
+bool page_give_up(struct page_info *page) {
+    if (!(__atomic_fetch_and(&page->count_info, ~PGC_allocated, __ATOMIC_ACQ_REL) & PGC_allocated))
+        return false;
+    put_page(page);
+    return true;
+}
+
+bool get_page_writable(struct page_info *page) {
+    type_info_t old = __atomic_load_n(&page->type_info, __ATOMIC_RELAXED), new;
+
+    do {
+        if (!type_info_get_writable(old, &new))
+            return false;
+    } while (!__atomic_compare_exchange_n(&page->type_info, &old, new, true, __ATOMIC_ACQUIRE,
+                                          __ATOMIC_RELAXED));
+    return true;
+}
+
+void put_page_writable(struct page_info *page) {
+    type_info_t old = __atomic_load_n(&page->type_info, __ATOMIC_RELAXED), new;
+
+    do {
+        BUG_ON(!type_info_put_writable(old, &new));
+    } while (!__atomic_compare_exchange_n(&page->type_info, &old, new, true, __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+}
+
+void page_gfn_mismatch(const struct page_info *page, gfn_t expected, gfn_t found) {
+    panic("mfn %#llx is tracked at gfn %#llx where %#llx was expected",
+          (unsigned long long)page_to_mfn(page).mfn, (unsigned long long)found.gfn,
+          (unsigned long long)expected.gfn);
+}

@@ -1,0 +1,59 @@
+/* Small steps shared by pt.c and pt_read.c. */
+#ifndef MM_PT_INTERNAL_H
+#define MM_PT_INTERNAL_H
+
+#include <hv/page.h>
+#include <hv/pt.h>
+
+static inline pte_t *pt_root(const struct pt *pt) {
+    return phys_to_virt(pt->root);
+}
+static inline pte_t *pt_child(pte_t e) {
+    return phys_to_virt(paddr(pte_addr(e)));
+}
+static inline uint64_t pt_entry_size(unsigned level) {
+    return 1ULL << pt_level_shift(level);
+}
+static inline unsigned pt_index(unsigned level, uint64_t va) {
+    return (unsigned)(va >> pt_level_shift(level)) & (PT_ENTRIES - 1);
+}
+/* Where the entry of va ends, or the range. */
+static inline uint64_t pt_next_entry(unsigned level, uint64_t va, uint64_t end) {
+    uint64_t next = (va | (pt_entry_size(level) - 1)) + 1;
+
+    return next < end ? next : end;
+}
+static inline enum pt_have pt_kind(pte_t e, unsigned level) {
+    return !pte_is_valid(e) ? PT_HOLE : pte_is_table(e, level) ? PT_TABLE : PT_LEAF;
+}
+static inline bool pt_in_range(const struct pt *pt, uint64_t va, uint64_t size) {
+    uint64_t limit = 1ULL << pt->addr_bits;
+
+    return va <= limit && size <= limit - va;
+}
+
+/* ---- counts of entries ---- */
+static inline uint32_t pt_used(const pte_t *table) {
+    return virt_to_page(table)->u.used;
+}
+static inline void pt_used_add(const struct pt *pt, const pte_t *table, unsigned n) {
+    if (pt->counted)
+        virt_to_page(table)->u.used += n;
+}
+static inline void pt_used_sub(const struct pt *pt, const pte_t *table, unsigned n) {
+    if (pt->counted)
+        virt_to_page(table)->u.used -= n;
+}
+
+/* Where an unlinked table was: first frame and level in one word of its page_info. */
+static inline type_info_t pt_pack_place(uint64_t va, unsigned level) {
+    return (type_info_t)((va >> PAGE_SHIFT) << 2 | level);
+}
+static inline uint64_t pt_place_va(type_info_t place) {
+    return (uint64_t)(place >> 2) << PAGE_SHIFT;
+}
+static inline unsigned pt_place_level(type_info_t place) {
+    return (unsigned)place & 3;
+}
+
+#endif

@@ -1,0 +1,135 @@
+/* Reading translation tables: lookup, walks and counts. */
+#include "pt_internal.h"
+
+pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level) {
+    const pte_t *table = pt_root(pt);
+    unsigned l = pt->start_level;
+
+    if (va >> pt->addr_bits) {
+        *level = l;
+        return 0;
+    }
+    for (;; l++) {
+        pte_t e = READ_ONCE(table[pt_index(l, va)]);
+
+        if (!pte_is_table(e, l)) {
+            *level = l;
+            return e;
+        }
+        table = pt_child(e);
+    }
+}
+
+pte_t *pt_page_slot(const struct pt *pt, uint64_t va) {
+    pte_t *table = pt_root(pt);
+
+    if (va >> pt->addr_bits)
+        return NULL;
+    for (unsigned l = pt->start_level; l < PT_LEVELS - 1; l++) {
+        pte_t e = table[pt_index(l, va)];
+
+        if (!pte_is_table(e, l))
+            return NULL;
+        table = pt_child(e);
+    }
+    return &table[pt_index(PT_LEVELS - 1, va)];
+}
+
+void pt_slot_filled(const struct pt *pt, const pte_t *slot) {
+    pt_used_add(pt, slot, 1);
+}
+
+bool pt_slot_emptied(const struct pt *pt, const pte_t *slot) {
+    if (pt->counted && pt_used(slot) == 1)
+        return false;
+    pt_used_sub(pt, slot, 1);
+    return true;
+}
+
+static int walk_level(unsigned level, const pte_t *table, uint64_t va, uint64_t end, pt_visit_fn fn,
+                      void *arg) {
+    for (uint64_t next; va < end; va = next) {
+        pte_t e = table[pt_index(level, va)];
+        int rc;
+
+        next = pt_next_entry(level, va, end);
+        if (pte_is_table(e, level))
+            rc = walk_level(level + 1, pt_child(e), va, next, fn, arg);
+        else
+            rc = fn(arg, va, next - va, pte_is_valid(e) ? e : 0, level);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int pt_walk(const struct pt *pt, uint64_t va, uint64_t size, pt_visit_fn fn, void *arg) {
+    uint64_t limit = 1ULL << pt->addr_bits;
+
+    if (va >= limit)
+        return size ? fn(arg, va, size, 0, pt->start_level) : 0;
+    if (size > limit - va) {
+        int rc = walk_level(pt->start_level, pt_root(pt), va, limit, fn, arg);
+
+        return rc ? rc : fn(arg, limit, size - (limit - va), 0, pt->start_level);
+    }
+    return walk_level(pt->start_level, pt_root(pt), va, va + size, fn, arg);
+}
+
+static bool next_in(unsigned level, const pte_t *table, uint64_t va, uint64_t end, uint64_t *found) {
+    for (uint64_t next; va < end; va = next) {
+        pte_t e = table[pt_index(level, va)];
+
+        next = pt_next_entry(level, va, end);
+        if (pte_is_leaf(e, level)) {
+            *found = va;
+            return true;
+        }
+        if (pte_is_table(e, level) && next_in(level + 1, pt_child(e), va, next, found))
+            return true;
+    }
+    return false;
+}
+
+bool pt_next_mapped(const struct pt *pt, uint64_t va, uint64_t *found) {
+    uint64_t limit = 1ULL << pt->addr_bits;
+
+    return va < limit && next_in(pt->start_level, pt_root(pt), va, limit, found);
+}
+
+/* ---- audits ---- */
+
+struct table_counts {
+    uint64_t tables, bad;
+};
+
+static void count_tables(const struct pt *pt, unsigned level, const pte_t *table,
+                         struct table_counts *n) {
+    uint32_t used = 0;
+
+    n->tables++;
+    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+        if (pte_is_valid(table[i]))
+            used++;
+        else if (table[i])
+            n->bad++; /* parked, and the lock is free */
+        if (pte_is_table(table[i], level))
+            count_tables(pt, level + 1, pt_child(table[i]), n);
+    }
+    if (pt->counted && (pt_used(table) != used || (!used && level != pt->start_level)))
+        n->bad++;
+}
+
+uint64_t pt_count_tables(const struct pt *pt) {
+    struct table_counts n = {0, 0};
+
+    count_tables(pt, pt->start_level, pt_root(pt), &n);
+    return n.tables;
+}
+
+uint64_t pt_count_bad_tables(const struct pt *pt) {
+    struct table_counts n = {0, 0};
+
+    count_tables(pt, pt->start_level, pt_root(pt), &n);
+    return n.bad;
+}

@@ -1,0 +1,244 @@
+/* Domains from creation to burial. A thread buries them, so that no vCPU frees what it stands on. */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/mm.h>
+#include <hv/string.h>
+#include <hv/vpl011.h>
+
+static spinlock_t domains_lock = SPINLOCK_INIT(RANK_DOMAINS, "domains");
+static struct list domains = LIST_INIT(domains); /* under domains_lock */
+static spinlock_t burial_lock = SPINLOCK_INIT(RANK_LEAF, "burial");
+static struct list dying = LIST_INIT(dying); /* under burial_lock: all vCPUs gone */
+static struct vcpu *burier;
+static void (*death_hook)(const struct domain_obituary *o);
+
+struct domain *domain_by_id(hv_domid_t id) {
+    struct domain *found = NULL;
+
+    spin_lock(&domains_lock);
+    list_for_each(e, &domains) {
+        struct domain *d = list_entry(e, struct domain, link);
+
+        if (d->id == id)
+            found = d;
+    }
+    spin_unlock(&domains_lock);
+    return found;
+}
+
+/* ---- creation ---- */
+
+static void destroy_vcpu(struct vcpu *v) {
+    vtimer_destroy_vcpu(v);
+    vgic_destroy_vcpu(v);
+    sched_remove(v);
+    hv_free(v);
+}
+
+static int create_vcpu(struct domain *d, unsigned id) {
+    struct vcpu *v = hv_zalloc(sizeof(*v));
+    int rc;
+
+    if (!v)
+        return -ENOMEM;
+    v->id = id;
+    v->domain = d;
+    rc = sched_add(v);
+    if (rc)
+        goto free;
+    rc = vgic_init_vcpu(v);
+    if (rc)
+        goto unsched;
+    vcpu_arch_init(v);
+    vtimer_init_vcpu(v);
+    d->vcpus[id] = v;
+    return 0;
+unsched:
+    sched_remove(v);
+free:
+    hv_free(v);
+    return rc;
+}
+
+static void destroy_vcpus(struct domain *d) {
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        if (d->vcpus[i])
+            destroy_vcpu(d->vcpus[i]);
+    hv_free(d->vcpus);
+}
+
+static int create_parts(struct domain *d, unsigned nr_spis, uint32_t p2m_pool_pages) {
+    int rc = p2m_init(&d->p2m, d, p2m_pool_pages);
+
+    if (rc)
+        return rc;
+    rc = vgic_init_domain(d, nr_spis);
+    if (rc)
+        goto p2m;
+    d->vcpus = hv_zalloc(sizeof(*d->vcpus) * d->max_vcpus);
+    rc = d->vcpus ? 0 : -ENOMEM;
+    for (unsigned i = 0; !rc && i < d->max_vcpus; i++)
+        rc = create_vcpu(d, i);
+    if (!rc)
+        return 0;
+    if (d->vcpus)
+        destroy_vcpus(d);
+    vgic_destroy_domain(d);
+p2m:
+    d->p2m.dying = true;
+    BUG_ON(p2m_relinquish(&d->p2m));
+    p2m_destroy(&d->p2m);
+    return rc;
+}
+
+struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, unsigned nr_spis,
+                             uint32_t p2m_pool_pages, uint64_t max_pages, int *err) {
+    struct domain *d = hv_zalloc(sizeof(*d));
+
+    *err = -ENOMEM;
+    if (!d)
+        return NULL;
+    d->id = id;
+    hv_strlcpy(d->name, name, sizeof(d->name));
+    d->max_vcpus = vcpus;
+    d->log = (struct ratelimit)RATELIMIT_INIT;
+    domain_pages_init(&d->pages, id, max_pages);
+    list_init(&d->death_link);
+    d->vtimer_offset = time_ticks();
+    *err = create_parts(d, nr_spis, p2m_pool_pages);
+    if (*err) {
+        hv_free(d);
+        return NULL;
+    }
+    d->vcpus_alive = vcpus;
+    spin_lock(&domains_lock);
+    list_append(&domains, &d->link);
+    spin_unlock(&domains_lock);
+    return d;
+}
+
+void domain_start(struct domain *d) {
+    BUG_ON(d->state != DOMAIN_BUILDING);
+    d->state = DOMAIN_RUNNING;
+    BUG_ON(!vcpu_claim(d->vcpus[0]));
+    vcpu_online(d->vcpus[0]);
+}
+
+/* ---- death ---- */
+
+void domain_shutdown(struct domain *d, enum shutdown_reason reason) {
+    enum domain_state running = DOMAIN_RUNNING;
+
+    /* No lock: a guest may be crashed by code that holds any. The first reason counts. */
+    if (!__atomic_compare_exchange_n(&d->state, &running, DOMAIN_DYING, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_RELAXED))
+        return;
+    d->reason = reason;
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        vcpu_stop(d->vcpus[i]);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...) {
+    char why[160];
+    va_list ap;
+
+    va_start(ap, fmt);
+    hv_vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    if (READ_ONCE(d->state) == DOMAIN_RUNNING) {
+        printk("d%u: %s: crashed: %s\n", d->id, d->name, why);
+        if (current->domain == d)
+            vcpu_dump(current);
+    }
+    domain_shutdown(d, SHUT_CRASH);
+}
+
+void domain_vcpu_gone(struct domain *d) {
+    if (__atomic_sub_fetch(&d->vcpus_alive, 1, __ATOMIC_ACQ_REL))
+        return;
+    spin_lock(&burial_lock);
+    list_append(&dying, &d->death_link);
+    spin_unlock(&burial_lock);
+    vcpu_wake(burier);
+}
+
+void domain_destroy(struct domain *d) {
+    spin_lock(&domains_lock);
+    list_del(&d->link);
+    spin_unlock(&domains_lock);
+
+    if (d->vpl011)
+        vpl011_destroy(d);
+    d->pages.dying = true;
+    d->p2m.dying = true;
+    vgic_destroy_domain(d);
+    destroy_vcpus(d);
+    while (p2m_relinquish(&d->p2m) == -EAGAIN)
+        preempt_point();
+    if (d->pages.tot_pages || d->pages.xenheap_pages)
+        printk("warning: d%u: %s: %llu pages and %llu hypervisor pages did not come back\n", d->id,
+               d->name, (unsigned long long)d->pages.tot_pages,
+               (unsigned long long)d->pages.xenheap_pages);
+    p2m_destroy(&d->p2m);
+    hv_free(d);
+}
+
+static struct domain *next_to_bury(void) {
+    struct domain *d = NULL;
+
+    spin_lock(&burial_lock);
+    if (!list_empty(&dying)) {
+        d = list_first(&dying, struct domain, death_link);
+        list_del(&d->death_link);
+    }
+    spin_unlock(&burial_lock);
+    return d;
+}
+
+static void bury(struct domain *d) {
+    struct domain_obituary o = {.id = d->id, .reason = d->reason, .config = d->config};
+
+    hv_strlcpy(o.name, d->name, sizeof(o.name));
+    domain_destroy(d);
+    if (death_hook)
+        death_hook(&o);
+}
+
+static void burier_main(void *arg) {
+    (void)arg;
+    for (;;) {
+        struct domain *d = next_to_bury();
+
+        if (d)
+            bury(d);
+        else
+            vcpu_block();
+    }
+}
+
+void domains_init(void) {
+    burier = hv_thread_create(burier_main, NULL);
+    if (!burier)
+        panic("no memory for the domain thread");
+}
+
+void domain_set_death_hook(void (*hook)(const struct domain_obituary *o)) {
+    death_hook = hook;
+}
+
+void domain_log(struct domain *d, const char *fmt, ...) {
+    char text[160];
+    va_list ap;
+
+    if (!log_ratelimit(&d->log, time_ns()))
+        return;
+    va_start(ap, fmt);
+    hv_vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (d->log.suppressed) {
+        printk("d%u: %u lines suppressed\n", d->id, d->log.suppressed);
+        d->log.suppressed = 0;
+    }
+    printk("d%u: %s\n", d->id, text);
+}

@@ -1,0 +1,418 @@
+/*
+ * List registers: what goes in, what comes back, and what happens when there are too few.
+ *
+ * A normal return to the guest does nothing here. A list register is read back only when its interrupt changes,
+ * when room is needed, on a maintenance interrupt and on a switch of vCPUs; one that the guest has long
+ * emptied costs nothing until then.
+ */
+#include <hv/irq.h>
+
+#include "vgic_internal.h"
+
+#define NR_PRIO_KEY(prio, pending_only, intid) \
+    ((uint32_t)(prio) << 17 | (uint32_t)(pending_only) << 16 | (intid))
+
+static unsigned all_lrs(void) {
+    return (1u << vgic_hw->nr_lrs) - 1;
+}
+
+void vgic_note_spi(struct vcpu *v, unsigned intid) {
+    struct vgic_vcpu *g = &v->vgic;
+    struct vgic_spi_bank *s = vgic_spi_bank(v->domain, intid);
+    unsigned bank = intid / 32 - 1, n = intid % 32;
+    uint32_t bit = 1u << n;
+
+    ASSERT(spin_is_held(&g->lock) && s->home[n] == v->id);
+    if (s->target[n] == v->id && (vgic_bank_wanted(v->domain, &s->b) & ~s->b.in_lr & bit))
+        g->spi_ready[bank] |= bit;
+    else
+        g->spi_ready[bank] &= ~bit;
+    if (g->spi_ready[bank])
+        WRITE_ONCE(g->ready_banks, g->ready_banks | 1u << bank);
+    else
+        WRITE_ONCE(g->ready_banks, g->ready_banks & ~(1u << bank));
+}
+
+void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
+    uint32_t bit = 1u << intid % 32;
+
+    if (!(b->hw & bit))
+        return;
+    b->line &= ~bit;
+    /* A PPI's state is this CPU's only while v is loaded; otherwise vgic_load() sets what is left of it. */
+    if (intid >= VGIC_NR_PRIVATE || vgic_local(v))
+        irq_chip->set_active(b->phys[intid % 32], false);
+}
+
+/* ---- taking back ---- */
+
+void vgic_fold_lr(struct vcpu *v, unsigned i) {
+    struct vgic_vcpu *g = &v->vgic;
+    struct vgic_lr *s = &g->lr[i];
+    struct vgic_bank *b = vgic_bank(v, s->intid);
+    uint32_t bit = 1u << s->intid % 32;
+    uint64_t lr = vgic_hw->read_lr(i);
+
+    if (s->was_pending && !(lr & LR_PENDING)) {
+        /* The guest took it. An event since then is another one. */
+        if (!(s->marks & MARK_SET_PENDING))
+            b->latch &= ~bit;
+        if (b->hw & bit)
+            b->line &= ~bit;
+    }
+    if (lr & LR_ACTIVE)
+        b->active |= bit;
+    else
+        b->active &= ~bit;
+    if (s->marks & MARK_SET_ACTIVE)
+        b->active |= bit;
+    if (s->marks & MARK_CLEAR_ACTIVE) {
+        b->active &= ~bit;
+        vgic_hw_release(v, b, s->intid);
+    }
+    if (lr & LR_STATE)
+        vgic_hw->write_lr(i, 0);
+    b->in_lr &= ~bit;
+    g->used &= (uint16_t)~(1u << i);
+    if (s->intid >= VGIC_NR_PRIVATE) {
+        struct vgic_spi_bank *spi = vgic_spi_bank(v->domain, s->intid);
+        unsigned n = s->intid % 32;
+
+        ASSERT(spin_is_held(&v->domain->vgic.lock));
+        WRITE_ONCE(g->spi_lrs, (uint16_t)(g->spi_lrs & ~(1u << i)));
+        if (spi->home[n] != spi->target[n]) {
+            spi->moving |= bit;
+            v->domain->vgic.moving |= 1u << (s->intid / 32 - 1);
+        }
+        vgic_note_spi(v, s->intid);
+    }
+}
+
+/* The active interrupt of v that is in no list register and has the highest priority; 0: none. SGI 0 is 1. */
+static unsigned best_spilled(const struct vcpu *v) {
+    const struct domain *d = v->domain;
+    /* An active SPI without a list register is ready; with none, SPI banks may be read by nobody without their lock. */
+    unsigned last = v->vgic.ready_banks ? d->vgic.nr_banks * 32 : 0;
+    uint32_t best = ~0u;
+
+    for (unsigned first = 0; first <= last; first += 32) {
+        const struct vgic_bank *b = first ? &vgic_spi_bank(d, first)->b : &v->vgic.priv;
+        uint32_t spilled = b->active & ~b->in_lr;
+
+        for (; spilled; spilled &= spilled - 1) {
+            unsigned n = ffs64(spilled);
+            uint32_t key = NR_PRIO_KEY(b->prio[n], 0, first + n);
+
+            if ((!first || vgic_spi_bank(d, first)->home[n] == v->id) && key < best)
+                best = key;
+        }
+    }
+    return best == ~0u ? 0 : (best & 0xffff) + 1;
+}
+
+/*
+ * The guest ended interrupts that are in no list register; hardware only counted them. ICC_DIR_EL1 trapped, so
+ * each was an EOI, and those come in the order of priority.
+ */
+static void end_spilled(struct vcpu *v) {
+    unsigned count;
+
+    if (!(v->vgic.hcr & VHCR_LRENPIE))
+        return;
+    ASSERT(!v->vgic.ready_banks || spin_is_held(&v->domain->vgic.lock));
+    count = vgic_hw->read_hcr() >> VHCR_EOICOUNT_SHIFT;
+    for (; count; count--) {
+        unsigned found = best_spilled(v);
+
+        if (!found)
+            break;
+        found--;
+        vgic_bank(v, found)->active &= ~(1u << found % 32);
+        vgic_hw_release(v, vgic_bank(v, found), found);
+        if (found >= VGIC_NR_PRIVATE)
+            vgic_note_spi(v, found);
+    }
+    v->vgic.hcr = VHCR_EN;
+    vgic_hw->write_hcr(VHCR_EN); /* sets the count to 0 */
+}
+
+void vgic_fold_all(struct vcpu *v) {
+    end_spilled(v);
+    for (uint32_t used = v->vgic.used; used; used &= used - 1)
+        vgic_fold_lr(v, ffs64(used));
+}
+
+void vgic_resample(struct vcpu *v) {
+    struct vgic_bank *b = &v->vgic.priv;
+    uint32_t tied = b->hw & b->line & ~b->active & ~b->in_lr;
+
+    for (; tied; tied &= tied - 1) {
+        unsigned n = ffs64(tied);
+
+        if (n == VTIMER_VIRT_PPI && !vtimer_line(v))
+            vgic_hw_release(v, b, n);
+    }
+}
+
+/* ---- filling ---- */
+
+static void put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
+    struct vgic_vcpu *g = &v->vgic;
+    struct vgic_lr *s = &g->lr[i];
+    unsigned n = intid % 32;
+    uint32_t bit = 1u << n;
+    bool active = b->active & bit, line = b->line & ~b->edge & bit;
+    bool pending = (b->latch & bit) || (line && !active);
+    uint64_t lr = intid | (uint64_t)b->prio[n] << LR_PRIORITY_SHIFT;
+
+    pending = pending && (vgic_bank_open(v->domain, b) & bit);
+    if (b->hw & bit) {
+        /* Pending and active at once is not to be had with HW (IHI 0069, ICH_LR<n>_EL2.State). */
+        pending = pending && !active;
+        lr |= LR_HW | (uint64_t)b->phys[n] << LR_PHYS_SHIFT;
+    } else if (line) {
+        lr |= LR_EOI; /* if the line is still high then, it is pending again */
+    }
+    if (b->group & bit)
+        lr |= LR_GROUP1;
+    if (active)
+        lr |= LR_ACTIVE;
+    if (pending)
+        lr |= LR_PENDING;
+    s->intid = (uint16_t)intid;
+    s->was_pending = pending;
+    s->marks = 0;
+    b->in_lr |= bit;
+    b->lr[n] = (uint8_t)i;
+    g->used |= (uint16_t)(1u << i);
+    if (intid >= VGIC_NR_PRIVATE) {
+        WRITE_ONCE(g->spi_lrs, (uint16_t)(g->spi_lrs | 1u << i));
+        vgic_note_spi(v, intid);
+    }
+    vgic_hw->write_lr(i, lr);
+}
+
+static void set_hcr(struct vcpu *v, uint32_t hcr) {
+    if (v->vgic.hcr == hcr)
+        return;
+    v->vgic.hcr = hcr;
+    vgic_hw->write_hcr(hcr);
+}
+
+/* The most urgent of what is ready, sorted; returns how many there are of it in all. */
+struct shortlist {
+    unsigned count;
+    uint32_t key[VGIC_MAX_LRS];
+};
+
+static void shortlist_add(struct shortlist *l, uint32_t key) {
+    unsigned at = MIN(l->count, vgic_hw->nr_lrs);
+
+    l->count++;
+    if (at == vgic_hw->nr_lrs && (at == 0 || l->key[at - 1] < key))
+        return;
+    if (at == vgic_hw->nr_lrs)
+        at--;
+    for (; at && l->key[at - 1] > key; at--)
+        l->key[at] = l->key[at - 1];
+    l->key[at] = key;
+}
+
+static void shortlist_add_bank(struct shortlist *l, const struct vgic_bank *b, unsigned first,
+                               uint32_t ready) {
+    for (; ready; ready &= ready - 1) {
+        unsigned n = ffs64(ready);
+
+        shortlist_add(l, NR_PRIO_KEY(b->prio[n], !(b->active >> n & 1), first + n));
+    }
+}
+
+static bool any_spilled_active(struct vcpu *v) {
+    return best_spilled(v) != 0;
+}
+
+/* More is ready than list registers are free: all are taken back, and the most urgent go in. */
+static void fill_short(struct vcpu *v) {
+    struct domain *d = v->domain;
+    struct shortlist l = {.count = 0};
+    uint32_t hcr = VHCR_EN;
+
+    vgic_fold_all(v);
+    shortlist_add_bank(&l, &v->vgic.priv, 0, vgic_private_ready(v));
+    for (uint32_t banks = v->vgic.ready_banks; banks; banks &= banks - 1) {
+        unsigned bank = ffs64(banks);
+
+        shortlist_add_bank(&l, &d->vgic.spi[bank].b, 32 * (bank + 1), v->vgic.spi_ready[bank]);
+    }
+    for (unsigned i = 0; i < MIN(l.count, vgic_hw->nr_lrs); i++) {
+        unsigned intid = l.key[i] & 0xffff;
+
+        put(v, i, vgic_bank(v, intid), intid);
+    }
+    if (l.count > vgic_hw->nr_lrs) {
+        hcr |= VHCR_UIE;
+        if (any_spilled_active(v))
+            hcr |= VHCR_LRENPIE | VHCR_TDIR;
+    }
+    set_hcr(v, hcr);
+}
+
+/* False: no room. *free: list registers without anything. */
+static bool put_bank(struct vcpu *v, struct vgic_bank *b, unsigned first, uint32_t ready,
+                     uint32_t *free) {
+    for (; ready; ready &= ready - 1) {
+        if (!*free)
+            return false;
+        put(v, ffs64(*free), b, first + ffs64(ready));
+        *free &= *free - 1;
+    }
+    return true;
+}
+
+static bool put_spis(struct vcpu *v, uint32_t *free) {
+    for (uint32_t banks = v->vgic.ready_banks; banks; banks &= banks - 1) {
+        unsigned bank = ffs64(banks);
+
+        if (!put_bank(v, &v->domain->vgic.spi[bank].b, 32 * (bank + 1), v->vgic.spi_ready[bank],
+                      free))
+            return false;
+    }
+    return true;
+}
+
+void vgic_fill(struct vcpu *v, bool with_spis) {
+    uint32_t free = all_lrs() & ~v->vgic.used;
+    bool room = v->vgic.hcr == VHCR_EN; /* else there was too little: choose again among all */
+
+    ASSERT(vgic_local(v));
+    room = room && put_bank(v, &v->vgic.priv, 0, vgic_private_ready(v), &free);
+    if (with_spis)
+        room = room && put_spis(v, &free);
+    if (room)
+        return;
+    if (with_spis || !vgic_needs_dist(v))
+        fill_short(v);
+    else
+        vcpu_set_work(v, VCPU_WORK_IRQ); /* vgic_flush() comes with the dist lock */
+}
+
+bool vgic_settle(struct vcpu *v, bool with_spis) {
+    struct vgic_vcpu *g = &v->vgic;
+
+    ASSERT(spin_is_held(&g->lock));
+    if (vgic_local(v)) {
+        vgic_fill(v, with_spis);
+        return false;
+    }
+    if (!vgic_private_ready(v) && !g->ready_banks && !g->resync)
+        return false;
+    vcpu_set_work(v, VCPU_WORK_IRQ);
+    return true;
+}
+
+/* ---- whole-vCPU operations ---- */
+
+/* Takes v's lock, and the dist lock before it if SPIs are involved (true). */
+static bool lock_all(struct vcpu *v) {
+    struct vgic_vcpu *g = &v->vgic;
+    bool dist = vgic_needs_dist(v);
+
+    if (dist)
+        spin_lock(&v->domain->vgic.lock);
+    spin_lock(&g->lock);
+    /*
+     * Only this CPU puts SPIs into v's list registers, so spi_lrs did not change. An SPI that became ready
+     * just now came with VCPU_WORK_IRQ, and is not touched without the dist lock.
+     */
+    return dist;
+}
+
+static void unlock_all(struct vcpu *v, bool dist) {
+    spin_unlock(&v->vgic.lock);
+    if (dist)
+        vgic_dist_unlock(v->domain);
+}
+
+void vgic_flush(struct vcpu *v) {
+    bool dist;
+
+    vcpu_clear_work(v, VCPU_WORK_IRQ);
+    dist = lock_all(v);
+    if (v->vgic.loaded) {
+        if (v->vgic.resync) {
+            vgic_fold_all(v);
+            vgic_resample(v);
+            __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
+        }
+        vgic_fill(v, dist);
+    }
+    unlock_all(v, dist);
+}
+
+void vgic_maintenance(void) {
+    struct vcpu *v = current;
+    bool dist;
+
+    if (!v->domain || !v->vgic.loaded)
+        return; /* it was raised for a vCPU that has left; its state was taken back then */
+    dist = lock_all(v);
+    vgic_fold_all(v);
+    vgic_fill(v, dist);
+    unlock_all(v, dist);
+}
+
+/* Physical state of v's tied PPIs on this CPU: none while another vCPU is here. */
+static void switch_hw_ppis(const struct vgic_bank *b, bool in) {
+    uint32_t busy = b->hw & (b->line | b->active);
+
+    for (; busy; busy &= busy - 1)
+        irq_chip->set_active(b->phys[ffs64(busy)], in);
+}
+
+void vgic_save(struct vcpu *v) {
+    bool dist = lock_all(v);
+
+    vgic_fold_all(v);
+    vgic_resample(v);
+    switch_hw_ppis(&v->vgic.priv, false);
+    v->vgic.loaded = false;
+    __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
+    vgic_hw->save(&v->vgic.hw);
+    vgic_hw->write_hcr(0);
+    v->vgic.hcr = 0;
+    unlock_all(v, dist);
+}
+
+void vgic_load(struct vcpu *v) {
+    bool dist = lock_all(v);
+
+    vgic_hw->load(&v->vgic.hw);
+    v->vgic.loaded = true;
+    v->vgic.hcr = VHCR_EN;
+    vgic_hw->write_hcr(VHCR_EN);
+    switch_hw_ppis(&v->vgic.priv, true);
+    vgic_fill(v, dist);
+    unlock_all(v, dist);
+}
+
+/* A list register holds something the guest's CPU interface would signal, were it not for PSTATE.I. */
+static bool lr_signals(const struct vcpu *v) {
+    uint32_t vmcr = vgic_hw->read_vmcr(), pmr = vmcr >> VMCR_PMR_SHIFT;
+
+    for (uint32_t used = v->vgic.used; used; used &= used - 1) {
+        uint64_t lr = vgic_hw->read_lr(ffs64(used));
+
+        if ((lr & LR_PENDING) && (vmcr & (lr & LR_GROUP1 ? VMCR_ENG1 : VMCR_ENG0)) &&
+            (uint8_t)(lr >> LR_PRIORITY_SHIFT) < pmr)
+            return true;
+    }
+    return false;
+}
+
+bool vgic_has_pending(const struct vcpu *v) {
+    const struct vgic_bank *b = &v->vgic.priv;
+
+    if (vgic_private_ready(v) & ~b->active)
+        return true;
+    return READ_ONCE(v->vgic.ready_banks) || (vgic_local(v) && v->vgic.used && lr_signals(v));
+}

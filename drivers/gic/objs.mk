@@ -1,0 +1,1 @@
+obj-y += gic.o gicv3.o gicv3_virt.o

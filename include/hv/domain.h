@@ -1,0 +1,84 @@
+/* Floor 6: a domain: its vCPUs, its memory, its devices, and its life. */
+#ifndef HV_DOMAIN_H
+#define HV_DOMAIN_H
+
+#include <hv/console.h>
+#include <hv/list.h>
+#include <hv/p2m.h>
+#include <hv/page_owner.h> /* struct domain_pages: list, counts, lock (floor 3) */
+#include <hv/printk.h>
+#include <hv/spinlock.h>
+#include <hv/types.h>
+#include <hv/vcpu.h>
+#include <hv/vgic.h>
+#include <hv/mmio.h>
+
+#define MAX_VCPUS 128u
+#define DOMAIN_NAME_MAX 32
+
+enum domain_state {
+    DOMAIN_BUILDING,
+    DOMAIN_RUNNING,
+    DOMAIN_DYING, /* shut down or crashed: vCPUs leave, then memory goes back */
+    DOMAIN_DEAD,  /* nothing left but the name */
+};
+
+enum shutdown_reason { SHUT_POWEROFF, SHUT_REBOOT, SHUT_CRASH };
+
+struct vpl011;
+
+struct domain {
+    struct domain_pages pages; /* must be first: floor 3 sees a domain only as this */
+    hv_domid_t id;
+    char name[DOMAIN_NAME_MAX];
+    struct list link; /* in the list of domains, under RANK_DOMAINS */
+    enum domain_state state;     /* atomic */
+    enum shutdown_reason reason; /* set once by whoever made it DYING */
+    uint32_t vcpus_alive; /* atomic: vCPUs that may still touch the domain */
+    struct list death_link;
+    unsigned max_vcpus;
+    struct vcpu **vcpus; /* max_vcpus pointers, filled before the domain runs */
+    bool aarch32;
+    uint64_t vtimer_offset; /* CNTVOFF_EL2 */
+
+    struct p2m p2m;
+    struct vgic_dist vgic;
+    struct mmio_map mmio;
+    struct vpl011 *vpl011; /* NULL: none */
+    struct ratelimit log;  /* for lines this domain causes */
+
+    const struct guest_config *config; /* what it was built from; owned by common/boot */
+};
+
+/* Creates the shell: vCPUs, vGIC, P2M with pool, no memory. NULL and *err on failure; nothing is left behind. */
+struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, unsigned nr_spis,
+                             uint32_t p2m_pool_pages, uint64_t max_pages, int *err);
+/* BUILDING -> RUNNING: vCPU 0 starts; its entry has been set with vcpu_set_entry(). */
+void domain_start(struct domain *d);
+/* RUNNING -> DYING, from any CPU and any context; returns (a guest's vCPU never gets back to its guest). */
+void domain_shutdown(struct domain *d, enum shutdown_reason reason);
+/* Logs one line with the reason and the current vCPU's registers, then domain_shutdown(SHUT_CRASH). */
+void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
+/* Frees everything of a DYING (all vCPUs gone) or BUILDING domain and the domain itself. Thread context: passes preemption points. */
+void domain_destroy(struct domain *d);
+/* What is left to tell of a domain when its pages are back. */
+struct domain_obituary {
+    hv_domid_t id;
+    char name[DOMAIN_NAME_MAX];
+    enum shutdown_reason reason;
+    const struct guest_config *config;
+};
+/* Told from the domain thread; set by common/boot (restart policy). */
+void domain_set_death_hook(void (*hook)(const struct domain_obituary *o));
+
+/* The scheduler says that one more vCPU of a DYING domain has left its stack for ever. */
+void domain_vcpu_gone(struct domain *d);
+/* Starts the thread that buries domains; after sched_init_cpu(). */
+void domains_init(void);
+
+/* No reference is taken: for the thread that buries domains and for messages. NULL: none. */
+struct domain *domain_by_id(hv_domid_t id);
+/* One line for the domain's log, rate-limited: "(HF) d1: ..." */
+void domain_log(struct domain *d, const char *fmt, ...) __printf(2, 3);
+
+#endif

@@ -1,0 +1,17 @@
+/*
+ * Floor 4: calls into the firmware below: PSCI by SMC or HVC as the device tree says.
+ * Nothing is called unless the tree has a psci node (a board without firmware would hang in the SMC).
+ */
+#ifndef HV_FIRMWARE_H
+#define HV_FIRMWARE_H
+
+#include <hv/types.h>
+
+void firmware_init(const void *fdt);
+/* PSCI_CPU_ON; 0, or a negative errno (-ENODEV without PSCI). entry is physical. */
+int firmware_cpu_on(uint64_t mpidr, paddr_t entry, uint64_t context) __must_check;
+void firmware_cpu_off(void);
+void firmware_system_off(void);   /* returns only when the firmware cannot */
+void firmware_system_reset(void); /* likewise */
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Floor 8: what one domain node of /chosen asks for (the Xen dom0less binding). Reading it changes
+ * nothing and needs no memory; strings are copied or point into the tree, which stays mapped.
+ */
+#ifndef HV_GUEST_CONFIG_H
+#define HV_GUEST_CONFIG_H
+
+#include <hv/modules.h>
+#include <hv/types.h>
+
+#define GUESTS_MAX 64u
+#define GUEST_NAME_MAX 32
+#define GUEST_BOOTARGS_MAX 2048 /* with its NUL; arm64 Linux keeps no more */
+#define GUEST_SPIS_MAX 960u     /* INTIDs 32..991, as the vGIC has them */
+
+struct guest_config {
+    const void *fdt;
+    int node; /* for messages: the domain's, and the modules' */
+    int kernel_node, ramdisk_node;
+    char name[GUEST_NAME_MAX];
+    hv_domid_t domid;
+    unsigned vcpus;
+    unsigned nr_spis;
+    bool vpl011;
+    bool enhanced;        /* xen,enhanced asked for */
+    bool good;            /* nothing was wrong so far */
+    uint64_t mem_bytes;   /* whole pages */
+    uint64_t p2m_bytes;   /* xen,domain-p2m-mem-mb; 0: computed */
+    const char *bootargs; /* "" when none */
+    struct boot_module kernel, ramdisk;
+};
+
+/*
+ * Fills cfg from the node. 0, or -EINVAL after exactly one line naming node, property and what was
+ * expected. A property nobody reads costs one "ignored" line. domid is left to the caller.
+ */
+int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) __must_check;
+
+/*
+ * The one line of a domain that is not started: "error: NODE: PROPERTY: what was expected; domain
+ * not started". node is the domain's or one of its modules'; prop may be NULL. Returns -EINVAL.
+ */
+int guest_error(const struct guest_config *cfg, int node, const char *prop, const char *fmt, ...)
+    __printf(4, 5);
+
+#endif

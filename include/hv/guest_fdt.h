@@ -1,0 +1,20 @@
+/* Floor 8: the device tree a guest gets, generated whole. Pure: writes into a buffer. */
+#ifndef HV_GUEST_FDT_H
+#define HV_GUEST_FDT_H
+
+#include <hv/guest_layout.h>
+#include <hv/types.h>
+
+struct guest_fdt_info {
+    const struct guest_layout *layout;
+    unsigned vcpus;
+    bool aarch32;
+    bool vpl011;
+    const char *bootargs; /* "" : none */
+};
+
+/* Size in bytes, or -ENOSPC when `size` is too small (GUEST_FDT_MAX is enough for anything
+ * allowed). */
+int guest_fdt_make(const struct guest_fdt_info *info, void *buf, size_t size) __must_check;
+
+#endif

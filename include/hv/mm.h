@@ -1,0 +1,81 @@
+/*
+ * Floor 3: physical memory.
+ *
+ * Life of a frame: bank (boot_mem) -> fresh section (nobody touched its page_info) -> buddy -> owner -> buddy.
+ * Boot work is constant per bank, not per page: the frame table is reserved as one block and a
+ * section's page_infos are formatted when the buddy first needs memory of that section.
+ */
+#ifndef HV_MM_H
+#define HV_MM_H
+
+#include <hv/list.h>
+#include <hv/spinlock.h>
+#include <hv/types.h>
+
+#include <asm/layout.h>
+
+struct domain; /* opaque on this floor */
+
+/* ---- boot memory: ranges of RAM and what is taken from them; boot CPU only ---- */
+#define BOOT_MEM_RANGES 256
+/* Adds a bank of RAM. -ENOSPC when the table is full (told by name), -EEXIST when it overlaps. */
+int boot_mem_add(paddr_t start, uint64_t size) __must_check;
+/* Takes [start, start+size) out of free memory; parts that are no RAM are ignored. */
+int boot_mem_reserve(paddr_t start, uint64_t size) __must_check;
+/* True when the whole range is RAM (reserved or not). */
+bool boot_mem_is_ram(paddr_t start, uint64_t size);
+/* True when any byte of it was reserved. */
+bool boot_mem_is_reserved(paddr_t start, uint64_t size);
+/* Contiguous block, aligned, never given back; memory not cleared. INVALID_PADDR when none. */
+paddr_t boot_mem_alloc(uint64_t size, uint64_t align);
+/* Walks the RAM banks: false past the last. */
+bool boot_mem_bank(unsigned i, paddr_t *start, uint64_t *size);
+
+/* ---- direct map (arm64: all RAM; arch mmu.c makes it): phys_to_virt(), virt_to_phys() in asm/layout.h ---- */
+
+/* ---- page_info, see gfn-tracking.md for the exact layout of type_info ---- */
+struct page_info; /* hv/page.h */
+
+/* Hands all free boot memory to the buddy; after this boot_mem_alloc() must not be called. */
+void page_alloc_init(void);
+
+/* Hypervisor's own memory (xenheap), 2^order pages, direct-mapped. NULL when there is none. Not cleared. */
+void *xenheap_alloc(unsigned order);
+void xenheap_free(void *va, unsigned order);
+uint64_t heap_free_pages(void);
+uint64_t heap_total_pages(void);
+
+/* ---- small objects: zeroed, 16-byte aligned; larger than a page goes to xenheap_alloc ---- */
+void *hv_zalloc(size_t size);
+void hv_free(void *p);
+char *hv_strdup(const char *s);
+
+/* ---- hypervisor virtual mappings (vmap region) ---- */
+enum hyp_prot { HYP_RX, HYP_RO, HYP_RW, HYP_DEVICE };
+/* Maps in the hypervisor's own table: va, pa, size page-aligned. prepare/commit: an error changes nothing. */
+int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) __must_check;
+void hyp_unmap(vaddr_t va, uint64_t size); /* with TLB invalidation on all CPUs */
+/* Where a mapped address of the vmap region leads. */
+paddr_t hyp_lookup(vaddr_t va);
+/* Device registers; pa need not be aligned. NULL when out of space. Never given back at boot. */
+volatile void *ioremap(paddr_t pa, uint64_t size);
+void iounmap(volatile void *va, uint64_t size);
+/* Ordinary cacheable mapping of RAM outside the direct map (boot modules in no-map areas). */
+void *memremap(paddr_t pa, uint64_t size, enum hyp_prot prot);
+
+/*
+ * Long work on this floor calls it between bounded steps, without a lock. Set from above when there
+ * is something to yield to; NULL before.
+ */
+extern void (*mm_preempt_hook)(void);
+static inline void mm_preempt_point(void) {
+    if (mm_preempt_hook)
+        mm_preempt_hook();
+}
+
+/* A hypervisor stack of STACK_SIZE with an unmapped guard below. Returns its lowest address, or 0. */
+#define STACK_SIZE 8192u
+vaddr_t stack_alloc(void);
+void stack_free(vaddr_t base);
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * Floor 3: struct page_info, one per frame of RAM, and what may be done to a page.
+ *
+ * A page's life is told by count_info: a reference count and flags. PGC_allocated stands for the owner's
+ * own reference. get_page() adds one, put_page() drops one; the last one returns the page to the heap,
+ * or leaks it with a line when it is still mapped (gfn-tracking.md invariant 8).
+ * type_info says how it is used and at which GFN its owner sees it: hv/type_info.h.
+ */
+#ifndef HV_PAGE_H
+#define HV_PAGE_H
+
+#include <hv/mm.h>
+#include <hv/page_list.h>
+#include <hv/page_owner.h>
+#include <hv/type_info.h>
+#include <hv/types.h>
+
+#include <asm/layout.h>
+
+#define PGC_FLAG(n) ((count_info_t)1 << (8 * sizeof(count_info_t) - 1 - (n)))
+#define PGC_allocated PGC_FLAG(0) /* the owner has not given it up */
+#define PGC_xenheap PGC_FLAG(1)   /* memory of the hypervisor, perhaps lent to an owner */
+#define PGC_static PGC_FLAG(2)    /* of a reserved range: never goes to the heap */
+#define PGC_free PGC_FLAG(3)      /* first page of a free block */
+#define PGC_leaked PGC_FLAG(4)    /* taken out of use for good */
+#define PGC_parked PGC_FLAG(5)    /* its owner is going, others still hold it: at the end of the list */
+#define PGC_COUNT_MASK (((count_info_t)1 << PGC_COUNT_BITS) - 1)
+
+struct page_info {
+    uint32_t next, prev; /* links of whichever list it is on */
+    count_info_t count_info;
+    type_info_t type_info;
+    union {
+        struct domain_pages *owner; /* of a page in use; NULL: the hypervisor's */
+        uint32_t order;             /* of a free block, in its first page */
+        uint32_t used;              /* entries in use of a stage-2 table */
+        uint32_t slab;              /* state of a page of small objects */
+    } u;
+};
+_Static_assert(sizeof(struct page_info) <= (sizeof(void *) == 8 ? 32 : 24), "cost per page of RAM");
+
+/* ---- frame table ---- */
+#define frame_table ((struct page_info *)FRAMETABLE_VA)
+
+static inline struct page_info *mfn_to_page(mfn_t m) {
+    return frame_table + m.mfn;
+}
+static inline mfn_t page_to_mfn(const struct page_info *page) {
+    return mfn((uint64_t)(page - frame_table));
+}
+static inline void *page_to_virt(const struct page_info *page) {
+    return phys_to_virt(mfn_to_paddr(page_to_mfn(page)));
+}
+static inline struct page_info *virt_to_page(const void *va) {
+    return mfn_to_page(paddr_to_mfn(virt_to_phys(va)));
+}
+/* True when the frame is managed: its page_info exists and says something. */
+bool mfn_is_managed(mfn_t m);
+
+/* ---- lists ---- */
+void page_list_push(struct page_list *l, struct page_info *page);
+void page_list_append(struct page_list *l, struct page_info *page);
+void page_list_del(struct page_list *l, struct page_info *page);
+/* NULL when empty. */
+struct page_info *page_list_pop(struct page_list *l);
+static inline struct page_info *page_list_first(const struct page_list *l) {
+    return page_list_empty(l) ? NULL : frame_table + l->head;
+}
+static inline struct page_info *page_list_next(const struct page_info *page) {
+    return page->next == PAGE_LINK_NONE ? NULL : frame_table + page->next;
+}
+
+/* ---- heap: blocks of 2^order frames, any contents ---- */
+#define MAX_ORDER 18u /* 1 GiB */
+/* NULL when there is none. Nothing of the page_infos is set but what marks them as not free. */
+struct page_info *heap_alloc(unsigned order);
+void heap_free(struct page_info *page, unsigned order);
+/* nr frames from page on, any number, any alignment. */
+void heap_free_run(struct page_info *page, uint64_t nr);
+
+/* ---- pages of a domain ---- */
+/*
+ * A block from the heap becomes the owner's: every page has one reference (PGC_allocated), no type and no GFN.
+ * -ENOMEM when the owner would exceed max_pages or is dying; the block stays the caller's then.
+ */
+int domain_assign_pages(struct domain_pages *owner, struct page_info *page, unsigned order) __must_check;
+/* A xenheap page becomes visible as the owner's: one reference, given back by xenheap_unshare(). Cleared by the caller. */
+int xenheap_share(void *va, struct domain_pages *owner) __must_check;
+/* Drops the reference of xenheap_share(); the page is freed when the last mapping is gone. */
+void xenheap_unshare(void *va);
+
+static inline struct domain_pages *page_owner(const struct page_info *page) {
+    return (page->count_info & PGC_COUNT_MASK) ? page->u.owner : NULL;
+}
+
+/* One more reference, if the page is in use and owned by `owner`. False: not so, or too many. */
+bool get_page(struct page_info *page, const struct domain_pages *owner) __must_check;
+/* Without looking at the owner; the caller knows it is in use. */
+bool get_page_any(struct page_info *page) __must_check;
+void put_page(struct page_info *page);
+/* The owner gives the page up: its reference goes. False when it was given up before (then nothing happened). */
+bool page_give_up(struct page_info *page);
+/*
+ * The same for a run of frames of one owner in one go. What had no other reference goes to the heap.
+ */
+void page_give_up_run(struct domain_pages *owner, struct page_info *page, uint64_t nr);
+/* Gives up at most `max` pages that are on the owner's list; true when none is left to give up. */
+bool domain_pages_drain(struct domain_pages *owner, unsigned max);
+
+/* Writable use: grants and DMA. False: the count is full. */
+bool get_page_writable(struct page_info *page) __must_check;
+void put_page_writable(struct page_info *page);
+
+/* ---- GFN tracking; the caller holds the owner's P2M lock, for writing where it changes something ---- */
+static inline gfn_t page_get_gfn(const struct page_info *page) {
+    return type_info_gfn(__atomic_load_n(&page->type_info, __ATOMIC_RELAXED));
+}
+/*
+ * Compare and exchange of the GFN alone: the page must have GFN `expected` (INVALID_GFN: none), else the
+ * hypervisor is wrong about its own tables and stops.
+ */
+void page_gfn_mismatch(const struct page_info *page, gfn_t expected, gfn_t found) __noreturn;
+static inline void page_set_gfn(struct page_info *page, gfn_t expected, gfn_t g) {
+    type_info_t old = __atomic_load_n(&page->type_info, __ATOMIC_RELAXED);
+
+    do {
+        if (unlikely((old & PGT_GFN_MASK) != type_info_gfn_field(expected)))
+            page_gfn_mismatch(page, expected, type_info_gfn(old));
+    } while (!__atomic_compare_exchange_n(&page->type_info, &old, type_info_with_gfn(old, g), true,
+                                          __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+}
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Floor 3: what page_alloc keeps for each owner of pages. Embedded first in struct domain.
+ *
+ * A page is on exactly one of the two lists from its assignment to its last reference.
+ */
+#ifndef HV_PAGE_OWNER_H
+#define HV_PAGE_OWNER_H
+
+#include <hv/page_list.h>
+#include <hv/spinlock.h>
+#include <hv/types.h>
+
+struct domain_pages {
+    spinlock_t lock;          /* RANK_PAGE_ALLOC: the fields below */
+    struct page_list pages;   /* ordinary RAM */
+    struct page_list xenheap; /* hypervisor pages lent to the domain */
+    uint64_t tot_pages, max_pages, xenheap_pages;
+    uint64_t parked; /* pages others still hold while the owner goes; last in `pages` */
+    bool dying;      /* no further assignment */
+    uint16_t domid;  /* for messages */
+};
+
+void domain_pages_init(struct domain_pages *p, uint16_t domid, uint64_t max_pages);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * Floor 8: what follows when a domain has died: a reboot builds it again from its original modules,
+ * power off and crash leave it dead, and with the last domain the machine goes off.
+ */
+#ifndef HV_RESTART_H
+#define HV_RESTART_H
+
+/* Takes the domains' death hook. Before the first domain is built. */
+void restart_init(void);
+/* A domain runs; told by guest_build() just before its first instruction. */
+void restart_domain_alive(void);
+/* Every domain of the boot device tree has been tried: from now on "none left" counts. */
+void restart_boot_done(void);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * Floor 2: locks with ranks.
+ *
+ * EL2 always runs with interrupts masked, so a lock needs no interrupt-safe variant. A lock may be
+ * taken only while every held lock of this CPU has a *lower* rank; a debug build checks this at each
+ * acquisition and panics with both names. Two locks of one rank are taken only through a helper
+ * that orders them by address (spin_lock_pair()).
+ */
+#ifndef HV_SPINLOCK_H
+#define HV_SPINLOCK_H
+
+#include <hv/types.h>
+
+/* Ascending: what stands lower here is taken later. gfn-tracking.md invariant 14 fixes the middle part. */
+enum lock_rank {
+    RANK_NONE = 0,
+    RANK_DOMAINS, /* the list of domains */
+    RANK_DOMAIN,  /* a domain's lifecycle */
+    RANK_EVTCHN,
+    RANK_GRANT,
+    RANK_P2M,
+    RANK_P2M_POOL,
+    RANK_IOMMU,
+    RANK_PAGE_ALLOC, /* a domain's page list and counts */
+    RANK_SLAB, /* small objects; may take RANK_HEAP for a page */
+    RANK_HEAP,
+    RANK_HYP_MAP,
+    RANK_VPL011,
+    RANK_VGIC_DIST, /* a domain's shared interrupts */
+    RANK_VGIC,      /* a vCPU's own interrupts and list registers */
+    RANK_SCHED,
+    RANK_TIMER,
+    RANK_IRQ,
+    RANK_GIC,
+    RANK_LOG,     /* anything may print; the log is written to the console */
+    RANK_CONSOLE, /* code that holds it must not print */
+    RANK_LEAF,
+};
+
+/* Ticket lock: fair, so that one CPU cannot starve another. */
+typedef struct {
+    union {
+        uint32_t word;
+        struct {
+            uint16_t owner, next;
+        };
+    };
+#if HF_DEBUG
+    uint16_t rank;
+    uint16_t cpu_plus1; /* holder + 1, 0 when free */
+    const char *name;
+#endif
+} spinlock_t;
+
+/* Writer-preferring reader/writer lock: bit 31 = writer, bits 30..0 = readers. */
+typedef struct {
+    uint32_t word;
+    uint32_t writers_waiting;
+#if HF_DEBUG
+    uint16_t rank;
+    uint16_t cpu_plus1; /* writer + 1 */
+    const char *name;
+#endif
+} rwlock_t;
+
+#if HF_DEBUG
+#define SPINLOCK_INIT(r, n) \
+    { .rank = (r), .name = (n) }
+#define RWLOCK_INIT(r, n) \
+    { .rank = (r), .name = (n) }
+#else
+#define SPINLOCK_INIT(r, n) \
+    { .word = 0 }
+#define RWLOCK_INIT(r, n) \
+    { .word = 0 }
+#endif
+
+void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name);
+void spin_lock(spinlock_t *l);
+bool spin_trylock(spinlock_t *l) __must_check;
+void spin_unlock(spinlock_t *l);
+/* Debug builds: held by this CPU. Release builds: true when anybody holds it. For asserts only. */
+bool spin_is_held(const spinlock_t *l);
+/* Two locks of one rank, in ascending address order; a == b takes it once. */
+void spin_lock_pair(spinlock_t *a, spinlock_t *b);
+void spin_unlock_pair(spinlock_t *a, spinlock_t *b);
+
+void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name);
+void read_lock(rwlock_t *l);
+void read_unlock(rwlock_t *l);
+void write_lock(rwlock_t *l);
+void write_unlock(rwlock_t *l);
+bool rw_is_write_held(const rwlock_t *l); /* for asserts, as spin_is_held() */
+bool rw_is_held(const rwlock_t *l);
+void write_lock_pair(rwlock_t *a, rwlock_t *b);
+void write_unlock_pair(rwlock_t *a, rwlock_t *b);
+
+#if HF_DEBUG
+/* How many locks this CPU holds: 0 wherever a stack is switched. */
+unsigned locks_held(void);
+#endif
+
+#endif

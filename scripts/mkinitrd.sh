@@ -1,0 +1,59 @@
+#!/bin/bash
+# Makes the guests' initial RAM disk: busybox and an init that gives a shell on
+# the console. The same input gives the same bytes.
+#
+#   scripts/mkinitrd.sh BUSYBOX OUTPUT.gz
+#
+# Kernel command line: hostname=NAME names the guest.
+
+set -euo pipefail
+busybox=$1 output=$2
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+mkdir -p "$root"/{bin,dev,etc,proc,root,sbin,sys,tmp}
+cp "$busybox" "$root/bin/busybox"
+ln -s busybox "$root/bin/sh"
+
+cat >"$root/init" <<'END'
+#!/bin/sh
+export PATH=/sbin:/bin HOME=/root TERM=vt100
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mount -t devtmpfs devtmpfs /dev
+/bin/busybox --install -s /bin
+
+read -r cmdline </proc/cmdline
+name=guest
+for word in $cmdline; do
+    case $word in
+    hostname=*) name=${word#hostname=} ;;
+    esac
+done
+hostname "$name"
+export PS1="$name:\w# "
+
+echo "guest $name: userspace up"
+cd /root
+while true; do
+    setsid cttyhack sh
+done
+END
+
+# There is no init daemon to ask: tell the kernel.
+for command in poweroff reboot halt; do
+    cat >"$root/sbin/$command" <<END
+#!/bin/sh
+exec /bin/busybox $command -f
+END
+done
+echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
+echo 'root:x:0:' >"$root/etc/group"
+
+chmod -R u+rwX,go+rX,go-w "$root"
+chmod 755 "$root/init" "$root"/sbin/* "$root/bin/busybox"
+find "$root" -exec touch -h -d @0 {} +
+mkdir -p "$(dirname "$output")"
+(cd "$root" && find . | LC_ALL=C sort |
+    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >"$output.new"
+mv "$output.new" "$output"

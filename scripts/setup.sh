@@ -1,0 +1,249 @@
+#!/bin/bash
+# Prepares a Debian machine for Holdfast: installs the packages a level needs
+# (build, run, test) and fetches the Debian packages whose contents we use
+# (libfdt, zlib, the guests' kernel and busybox).
+#
+#   scripts/setup.sh build|run|test     install what that level needs
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel busybox
+#
+# apt reads a private list in build/apt/, derived from the machine's own
+# sources: the same mirror, plus source packages, arm64 packages and the
+# backports suite. /etc/apt and the system's package lists stay untouched.
+# What is already there is neither installed nor fetched again.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+APT_DIR=build/apt
+FETCHED=build/fetched
+NATIVE=$(dpkg --print-architecture)
+CODENAME=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+QEMU_WANTED=8.1 # the first with stage 2 in the SMMUv3 model
+
+say() { echo "  SETUP   $*"; }
+die() { echo "setup: $*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "root is needed to run: $*"
+    fi
+}
+
+# --- private apt configuration -------------------------------------------
+
+apt_options() {
+    local top=$PWD/$APT_DIR
+    APT=(-o "Dir::Etc::sourcelist=$top/sources.list" -o "Dir::Etc::sourceparts=/dev/null"
+        -o "Dir::State::lists=$top/lists" -o "Dir::Cache::pkgcache=" -o "Dir::Cache::srcpkgcache="
+        -o "APT::Sandbox::User=root" -o "APT::Update::Post-Invoke-Success=" -o "Acquire::Retries=3"
+        -o "Acquire::Languages=none" -o "Dpkg::Use-Pty=0" -qq)
+    # For looking at and downloading arm64 packages, without asking dpkg.
+    APT_ARM64=("${APT[@]}" -o "APT::Architecture=arm64" -o "APT::Architectures=arm64"
+        -o "Dir::State::status=$top/status")
+}
+
+# apt itself parses the machine's sources (one-line and deb822 alike) and
+# lists them; each Debian suite found becomes entries of our own list.
+write_sources() {
+    local uri release component key options source_options arches=$NATIVE
+    [ "$NATIVE" = arm64 ] || arches=$NATIVE,arm64
+    mkdir -p "$APT_DIR/lists/partial"
+    : >"$APT_DIR/status"
+    apt-get indextargets --no-release-info \
+        --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' 'Created-By: Packages' |
+        sed 's/\$(SIGNED_BY)//' | sort -u |
+        while read -r uri release component key; do
+            [[ $release == "$CODENAME"* && $component == main ]] || continue
+            [ "$release" = "$CODENAME-backports" ] && continue
+            options="arch=$arches"
+            source_options=
+            if [ -n "$key" ]; then
+                options="$options signed-by=$key"
+                source_options="[signed-by=$key] "
+            fi
+            echo "deb [$options] $uri $release $component"
+            echo "deb-src $source_options$uri $release $component"
+            if [ "$release" = "$CODENAME" ]; then
+                echo "deb [${options/$arches/$NATIVE}] $uri $CODENAME-backports $component"
+            fi
+        done | awk '!seen[$0]++' >"$APT_DIR/sources.list.new"
+    [ -s "$APT_DIR/sources.list.new" ] ||
+        die "no Debian archive for $CODENAME found in the machine's apt sources"
+    mv "$APT_DIR/sources.list.new" "$APT_DIR/sources.list"
+}
+
+# Package lists are read once, when the first package is wanted.
+need_lists() {
+    apt_options
+    [ -e "$APT_DIR/updated" ] && return
+    say "reading package lists of the machine's mirror"
+    write_sources
+    apt-get "${APT[@]}" update || die "the package lists cannot be read"
+    touch "$APT_DIR/updated"
+}
+
+# --- packages of this machine --------------------------------------------
+
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# A mirror may have moved on since the lists were read: read them again once.
+apt_install() {
+    local command=(env DEBIAN_FRONTEND=noninteractive
+        apt-get "${APT[@]}" install -y --no-install-recommends "$@")
+    say "installing: $*"
+    as_root "${command[@]}" >>build/setup.log 2>&1 && return
+    rm -f "$APT_DIR/updated"
+    need_lists
+    as_root "${command[@]}" >>build/setup.log 2>&1 ||
+        die "apt-get could not install: $* (see build/setup.log)"
+}
+
+install_missing() {
+    local package missing=()
+    for package in "$@"; do
+        installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} = 0 ] && return
+    need_lists
+    apt_install "${missing[@]}"
+}
+
+install_qemu() {
+    local have candidate
+    have=$(dpkg-query -W -f '${Version}' qemu-system-arm 2>/dev/null || true)
+    if [ -n "$have" ] && dpkg --compare-versions "${have#*:}" ge $QEMU_WANTED; then
+        return
+    fi
+    need_lists
+    candidate=$(apt-cache "${APT[@]}" policy qemu-system-arm |
+        sed -n 's/^ *Candidate: *//p')
+    if dpkg --compare-versions "${candidate#*:}" ge $QEMU_WANTED; then
+        apt_install qemu-system-arm
+    else
+        say "QEMU $QEMU_WANTED or later is needed: taking it from $CODENAME-backports"
+        apt_install -t "$CODENAME-backports" qemu-system-arm ipxe-qemu
+    fi
+}
+
+cross_gcc() { [ "$NATIVE" = arm64 ] && echo gcc || echo gcc-aarch64-linux-gnu; }
+
+level_build() { install_missing ca-certificates make python3 libxen-dev xz-utils bzip2 "$(cross_gcc)"; }
+
+level_run() {
+    level_build
+    install_missing u-boot-qemu u-boot-tools device-tree-compiler mtools cpio
+    install_qemu
+}
+
+level_test() {
+    level_run
+    install_missing gcc libc6-dev libcmocka-dev libfdt-dev zlib1g-dev python3-pytest \
+        python3-pexpect python3-pytest-xdist clang lld clang-format clang-tidy cppcheck
+}
+
+# --- contents of packages -------------------------------------------------
+
+# download_source PACKAGE: upstream's tar file of a source package, into $WORK.
+# A security update may name a file that only the main archive keeps.
+download_source() {
+    local version
+    need_lists
+    say "fetching the source package $1"
+    for version in "$1" "$1/$CODENAME"; do
+        (cd "$WORK" && apt-get "${APT[@]}" source --download-only --tar-only "$version") \
+            >>build/setup.log 2>&1 && return
+    done
+    say "the source package $1 cannot be fetched (see build/setup.log)"
+    return 1
+}
+
+# download_arm64 PACKAGE: a binary package for arm64, into $WORK
+download_arm64() {
+    need_lists
+    say "fetching $1 for arm64"
+    (cd "$WORK" && apt-get "${APT_ARM64[@]}" download "$1") >>build/setup.log 2>&1 ||
+        die "the package $1 cannot be fetched for arm64 (see build/setup.log)"
+}
+
+fetch_libfdt() {
+    # dtc's own source package does not download from every mirror; U-Boot
+    # carries the same library.
+    download_source u-boot || die "libfdt's source cannot be fetched"
+    mkdir "$WORK/out"
+    tar -xf "$WORK"/u-boot_*.orig.tar.* -C "$WORK/out" --strip-components=4 \
+        --wildcards '*/scripts/dtc/libfdt/*'
+}
+
+fetch_zlib() {
+    download_source zlib || die "zlib's source cannot be fetched"
+    mkdir "$WORK/out"
+    tar -xf "$WORK"/zlib_*.orig.tar.* -C "$WORK/out" --strip-components=1
+}
+
+fetch_kernel() {
+    local package
+    need_lists
+    package=$(apt-cache "${APT_ARM64[@]}" depends linux-image-arm64 |
+        sed -n 's/^ *Depends: *\(linux-image-[^ ]*\).*/\1/p' | head -n 1)
+    [ -n "$package" ] || die "linux-image-arm64 names no kernel package"
+    download_arm64 "$package"
+    mkdir "$WORK/out"
+    dpkg-deb -x "$WORK"/linux-image-*.deb "$WORK/out"
+    cp "$WORK"/out/boot/vmlinuz-* "$WORK/out/Image"
+    # booti and the domain builder want the bare Image.
+    if [ "$(od -An -tx1 -N2 "$WORK/out/Image" | tr -d ' ')" = 1f8b ]; then
+        mv "$WORK/out/Image" "$WORK/out/Image.gz"
+        gzip -d "$WORK/out/Image.gz"
+    fi
+}
+
+fetch_busybox() {
+    download_arm64 busybox-static
+    mkdir "$WORK/out"
+    dpkg-deb -x "$WORK"/busybox-static_*.deb "$WORK/out"
+}
+
+fetch() {
+    local item=$1
+    [ -e "$FETCHED/$item/.complete" ] && return
+    mkdir -p "$FETCHED"
+    WORK=$(mktemp -d -p "$FETCHED")
+    trap 'rm -rf "$WORK"' EXIT
+    "fetch_$item"
+    chmod -R u+w "$WORK/out"
+    # Upstream's dates are older than the recipes that fetched them.
+    find "$WORK/out" -type f -exec touch {} +
+    rm -rf "${FETCHED:?}/$item"
+    touch "$WORK/out/.complete"
+    mv "$WORK/out" "$FETCHED/$item"
+    rm -rf "$WORK"
+    trap - EXIT
+}
+
+# Parallel make may ask for several things at once; one apt runs at a time.
+mkdir -p build
+exec 9>build/.setup.lock
+flock 9
+
+case "${1:-}" in
+build | run | test)
+    "level_$1"
+    ;;
+fetch)
+    shift
+    for item in "$@"; do
+        case $item in
+        libfdt | zlib | kernel | busybox) fetch "$item" ;;
+        *) die "nothing called '$item' to fetch" ;;
+        esac
+    done
+    ;;
+*)
+    sed -n '2,/^$/s/^# \{0,1\}//p' "$0"
+    exit 1
+    ;;
+esac

@@ -1,0 +1,53 @@
+/* A small machine for tests of common/mm: RAM, frame table, a TLB, locks that check ranks, a panic that can be caught. */
+#ifndef FAKE_MM_WORLD_H
+#define FAKE_MM_WORLD_H
+
+#include <setjmp.h>
+
+#include <hv/p2m.h>
+#include <hv/page.h>
+
+struct domain {
+    struct domain_pages pages;
+    struct p2m p2m;
+};
+
+/* RAM of `size` bytes from `base`, all contents and page_infos garbage; no bank added yet. */
+void world_create(uint64_t base, uint64_t size);
+/* With one bank over all of it and the page allocator running. */
+void world_boot(uint64_t base, uint64_t size);
+void world_destroy(void);
+
+/* No lock is held, no table of locks in disorder. */
+void world_check_locks(void);
+
+/* ---- TLB ---- */
+/* The guest touches gfn: what the table says now is remembered. */
+void tlb_touch(struct p2m *p2m, uint64_t gfn);
+/* Entries that no longer say what the table says. */
+unsigned tlb_count_stale(struct p2m *p2m);
+/* Entries of this VMID that lead to the frame. */
+unsigned tlb_count_to(uint64_t mfn);
+void tlb_forget_all(void);
+extern unsigned tlb_flushes_vmid, tlb_flushes_ipa, tlb_flushes_hyp;
+
+/* ---- messages and panics ---- */
+extern char last_message[512];
+extern unsigned messages;
+extern jmp_buf panic_jmp;
+extern int panic_expected;
+#define EXPECT_PANIC(statement)                  \
+    do {                                         \
+        panic_expected = 1;                      \
+        if (!setjmp(panic_jmp)) {                \
+            statement;                           \
+            panic_expected = 0;                  \
+            fail_msg("no panic: %s", #statement); \
+        }                                        \
+        panic_expected = 0;                      \
+        world_reset_locks();                     \
+    } while (0)
+void world_reset_locks(void);
+
+
+#endif

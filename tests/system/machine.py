@@ -1,0 +1,379 @@
+"""A machine under QEMU that boots Holdfast with domains, and its console.
+
+    with Machine("name", [Domain("domU1", cpus=2)]) as machine:
+        domain = machine.domain(1)
+        domain.wait_up()
+        assert domain.run("nproc") == "2"
+
+The log of every machine is kept in build/tests/NAME.log.
+"""
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import subprocess
+import time
+
+import pexpect
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+HOLDFAST = ROOT / os.environ.get("HF_IMAGE", "build/arm64/holdfast.bin")
+LINUX = BUILD / "fetched/kernel/Image"
+INITRD = BUILD / "images/initrd.gz"
+U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
+
+# Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
+HOLDFAST_AT = 0x40400000
+SCRIPT_AT = 0x4E000000
+TREE_AT = 0x4F000000
+MODULES_AT = 0x50000000
+
+CTRL_A3 = "\x01\x01\x01"
+# What may stand before a domain's words on a line, also in the middle of one.
+PREFIX = re.compile(r"\(d\d+\) |\(HF\) [^\n]*\n?|\(XEN\) (?:DOM\d+: )?")
+SWITCHED = r"Serial input to [^\n]*?(Holdfast|hypervisor|Xen|DOM0|\(?d\d+\)?|DOM\d+)[^\n]*\n"
+
+
+class ConsoleError(AssertionError):
+    """The console did not say what was expected."""
+
+
+@dataclasses.dataclass
+class Domain:
+    """A domU node. `kernel` and `ramdisk` are files, or (file, address) or None; `properties` are
+    lines of device tree source that replace or add to the usual ones (None removes one)."""
+
+    name: str
+    cpus: int = 1
+    memory_mib: int = 256
+    kernel: object = LINUX
+    ramdisk: object = INITRD
+    bootargs: str = None
+    properties: dict = dataclasses.field(default_factory=dict)
+    kernel_properties: dict = dataclasses.field(default_factory=dict)
+    ramdisk_properties: dict = dataclasses.field(default_factory=dict)
+
+    def source(self, modules):
+        """Device tree source of the node; `modules` gives (address, size) of a file."""
+        properties = {
+            "compatible": '"xen,domain"',
+            "#address-cells": "<2>",
+            "#size-cells": "<2>",
+            "cpus": f"<{self.cpus}>",
+            "memory": f"<0 {self.memory_mib * 1024}>",
+            "vpl011": True,
+        }
+        bootargs = self.bootargs
+        if bootargs is None:
+            bootargs = f"console=ttyAMA0 hostname={self.name} panic=-1"
+        children = ""
+        if self.kernel:
+            children += self._module(
+                "kernel", modules[self.kernel], {"bootargs": f'"{bootargs}"'}, self.kernel_properties
+            )
+        if self.ramdisk:
+            children += self._module("ramdisk", modules[self.ramdisk], {}, self.ramdisk_properties)
+        return f"{self.name} {{\n{lines(properties | self.properties)}{children}}};\n"
+
+    @staticmethod
+    def _module(kind, where, more, changes):
+        address, size = where
+        properties = {
+            "compatible": f'"multiboot,{kind}", "multiboot,module"',
+            "reg": f"<{address >> 32:#x} {address & 0xffffffff:#x} 0 {size:#x}>",
+        }
+        return f"{kind} {{\n{lines(properties | more | changes)}}};\n"
+
+
+def lines(properties):
+    """Device tree source of properties: True is an empty one, None is left out."""
+    text = ""
+    for name, value in properties.items():
+        if value is True:
+            text += f"{name};\n"
+        elif value is not None:
+            text += f"{name} = {value};\n"
+    return text
+
+
+class Machine:
+    """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel) or a disk image."""
+
+    def __init__(
+        self,
+        name,
+        domains=(),
+        boot="kernel",
+        cpu="cortex-a72",
+        smp=2,
+        memory="2G",
+        gic="3",
+        machine="iommu=smmuv3",
+        icount=True,
+        chosen="",
+        root="",
+        hv_bootargs="",
+        holdfast=HOLDFAST,
+    ):
+        self.name = name
+        self.domains = list(domains)
+        self.directory = BUILD / "tests" / name
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.log_path = BUILD / "tests" / f"{name}.log"
+        self.focused = None
+        self._tag = 0
+        self._size = memory
+        self._machine = f"virt,virtualization=on,gic-version={gic}" + (
+            f",{machine}" if machine else ""
+        )
+        command = ["-cpu", cpu, "-smp", str(smp)] + self._memory_options()
+        command += ["-nic", "none", "-display", "none", "-monitor", "none"]
+        if icount:
+            command += ["-icount", "shift=2,sleep=off"]
+        self._hardware = list(command)
+        command += ["-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"]
+        if boot in ("u-boot", "kernel"):
+            modules = self._place_modules()
+            for file, (address, _) in modules.items():
+                command += self._preload(file, address)
+            tree = self._tree(modules, chosen, root, hv_bootargs)
+            if boot == "kernel":
+                command += ["-kernel", str(holdfast), "-dtb", str(tree)]
+            else:
+                command += self._u_boot(tree, holdfast)
+        else:
+            command += ["-bios", str(U_BOOT), "-device", "virtio-blk-pci,drive=disk"]
+            command += ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={boot}"]
+        self.command = ["qemu-system-aarch64", "-M", self._machine] + command
+        self._child = None
+        self._log = None
+
+    # --- starting and ending ---
+
+    def __enter__(self):
+        self._log = open(self.log_path, "w", encoding="utf-8", errors="replace", newline="")
+        self._log.write(" ".join(self.command) + "\n")
+        self._child = pexpect.spawn(
+            self.command[0],
+            self.command[1:],
+            encoding="utf-8",
+            codec_errors="replace",
+            timeout=60,
+            echo=False,
+            logfile=None,
+            cwd=str(ROOT),
+        )
+        self._child.logfile_read = self._log
+        self._child.delaybeforesend = None
+        return self
+
+    def __exit__(self, *_):
+        self._drain()
+        self._child.close(force=True)
+        self._log.close()
+
+    def _drain(self):
+        """The rest of what QEMU said, for the log."""
+        try:
+            while self._child.read_nonblocking(65536, timeout=0.1):
+                pass
+        except (pexpect.TIMEOUT, pexpect.EOF, OSError, ValueError):
+            pass
+
+    def wait_exit(self, timeout=60):
+        """QEMU's exit status, once it ended by itself."""
+        try:
+            self._child.expect(pexpect.EOF, timeout=timeout)
+        except pexpect.TIMEOUT:
+            raise ConsoleError(f"QEMU did not end; {self._tail()}") from None
+        self._child.close()
+        return self._child.exitstatus
+
+    # --- console ---
+
+    def expect(self, pattern, timeout=60):
+        """Waits for a regular expression anywhere on the console; returns the match."""
+        try:
+            self._child.expect(pattern, timeout=timeout)
+        except (pexpect.TIMEOUT, pexpect.EOF) as problem:
+            kind = "QEMU ended" if isinstance(problem, pexpect.EOF) else f"{timeout} s passed"
+            raise ConsoleError(f"{kind} while waiting for {pattern!r}; {self._tail()}") from None
+        return self._child.match
+
+    def expect_all(self, patterns, timeout=60):
+        """Waits for several patterns, in any order."""
+        wanted = list(patterns)
+        end = time.monotonic() + timeout
+        while wanted:
+            left = max(0.0, end - time.monotonic())
+            match = self.expect("|".join(f"(?:{p})" for p in wanted), timeout=left)
+            wanted = [p for p in wanted if not re.search(p, match.group(0))]
+
+    def _tail(self):
+        self._log.flush()
+        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        return f"the end of {self.log_path.relative_to(ROOT)}:\n" + text[-1500:]
+
+    def log(self):
+        """Everything said so far."""
+        self._log.flush()
+        return self.log_path.read_text(encoding="utf-8", errors="replace").replace("\r", "")
+
+    def send(self, text):
+        """Types, no faster than a guest with a FIFO of 32 bytes can be expected to read."""
+        for start in range(0, len(text), 16):
+            self._child.send(text[start : start + 16])
+            time.sleep(0.01)
+
+    def domain(self, number):
+        """The console of a domain; they are numbered from 1 as they stand in the device tree."""
+        return Console(self, number, self.domains[number - 1].name if self.domains else None)
+
+    def focus(self, number):
+        """Switches the input to a domain (0: Holdfast itself)."""
+        if self.focused == number:
+            return
+        for _ in range(len(self.domains) + 2 if self.domains else 6):
+            self._child.send(CTRL_A3)
+            target = self.expect(SWITCHED, timeout=20).group(1)
+            digits = re.search(r"d(\d+)|DOM(\d+)", target)
+            self.focused = int(digits.group(1) or digits.group(2)) if digits else 0
+            if self.focused == number:
+                return
+        raise ConsoleError(f"the input does not switch to domain {number}; {self._tail()}")
+
+    def next_tag(self):
+        """A word that no earlier output has."""
+        self._tag += 1
+        return f"{self._tag}_{os.getpid()}"
+
+    # --- what is loaded ---
+
+    def _memory_options(self):
+        if int(self._size[:-1]) > 4:
+            return [
+                "-m", self._size, "-object",
+                f"memory-backend-ram,id=ram,size={self._size},reserve=off",
+                "-machine", "memory-backend=ram",
+            ]  # fmt: skip
+        return ["-m", self._size]
+
+    def _place_modules(self):
+        """{file or (file, address): (address, size)}, each file once, at the next 2 MiB."""
+        placed, at = {}, MODULES_AT
+        for domain in self.domains:
+            for file in (domain.kernel, domain.ramdisk):
+                if file and file not in placed:
+                    size = os.path.getsize(file)
+                    placed[file] = (at, size)
+                    at += (size + 0x1FFFFF) & ~0x1FFFFF
+        return placed
+
+    @staticmethod
+    def _preload(file, address):
+        return ["-device", f"loader,file={file},addr={address:#x},force-raw=on"]
+
+    def _tree(self, modules, chosen, root, hv_bootargs):
+        """QEMU's device tree for this machine, with the domains, compiled."""
+        parts = "".join(domain.source(modules) for domain in self.domains)
+        source = (
+            qemu_tree(self._machine, self._hardware)
+            + "/ {\nchosen {\n#address-cells = <2>;\n#size-cells = <2>;\n"
+            + f'xen,xen-bootargs = "{hv_bootargs}";\n{chosen}{parts}}};\n{root}}};\n'
+        )
+        path = self.directory / "machine.dts"
+        path.write_text(source, encoding="ascii")
+        tree = path.with_suffix(".dtb")
+        subprocess.run(
+            ["dtc", "-q", "-f", "-p", "65536", "-I", "dts", "-O", "dtb", "-o", tree, path], check=True
+        )
+        return tree
+
+    def _u_boot(self, tree, holdfast):
+        """U-Boot that starts the preloaded image without delay."""
+        script, settings = self.directory / "boot.cmd", self.directory / "env.txt"
+        image, environment = self.directory / "boot.scr", self.directory / "env.img"
+        script.write_text(f"booti {HOLDFAST_AT:#x} - {TREE_AT:#x}\n", encoding="ascii")
+        settings.write_text(
+            "bootdelay=-2\nfdt_high=0xffffffffffffffff\ninitrd_high=0xffffffffffffffff\n"
+            f"bootcmd=source {SCRIPT_AT:#x}; poweroff\n",
+            encoding="ascii",
+        )
+        subprocess.run(
+            ["mkimage", "-A", "arm64", "-T", "script", "-C", "none", "-d", script, image],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        subprocess.run(["mkenvimage", "-s", "0x40000", "-o", environment, settings], check=True)
+        os.truncate(environment, 64 << 20)
+        return (
+            ["-bios", str(U_BOOT)]
+            + ["-drive", f"if=pflash,unit=1,format=raw,file={environment},readonly=on"]
+            + self._preload(holdfast, HOLDFAST_AT)
+            + self._preload(image, SCRIPT_AT)
+            + self._preload(tree, TREE_AT)
+        )
+
+
+def qemu_tree(machine, options):
+    """Device tree source of a QEMU machine."""
+    directory = BUILD / "tests/trees"
+    directory.mkdir(parents=True, exist_ok=True)
+    key = hashlib.sha256(" ".join([machine] + options).encode()).hexdigest()[:16]
+    path = directory / f"{key}.dts"
+    if not path.exists():
+        raw = directory / f"{key}.{os.getpid()}.dtb"
+        subprocess.run(
+            ["qemu-system-aarch64", "-M", f"{machine},dtb-randomness=off,dumpdtb={raw}"] + options,
+            check=True,
+            capture_output=True,
+        )
+        text = subprocess.run(
+            ["dtc", "-q", "-I", "dtb", "-O", "dts", raw], check=True, capture_output=True
+        ).stdout
+        new = raw.with_suffix(".new")
+        new.write_bytes(text)
+        new.rename(path)
+        raw.unlink()
+    return path.read_text(encoding="ascii")
+
+
+class Console:
+    """One domain's side of the machine's console."""
+
+    def __init__(self, machine, number, name):
+        self.machine, self.number = machine, number
+        self.name = name or f"domU{number}"
+
+    def wait_up(self, timeout=60):
+        """Until the shell of a Linux domain is there."""
+        self.machine.expect(f"guest {self.name}: userspace up", timeout)
+
+    def run(self, command, timeout=30):
+        """Runs a shell command; returns its output, with other domains' lines taken out."""
+        machine, tag = self.machine, self.machine.next_tag()
+        machine.focus(self.number)
+        machine.send(f'echo "begin"-{tag}; {command}; echo "end"-{tag}=$?\r')
+        machine.expect(f"begin-{tag}\r*\n", timeout)
+        status = machine.expect(f"end-{tag}=(\\d+)", timeout).group(1)
+        output = self._mine(machine._child.before)
+        if status != "0":
+            raise ConsoleError(f"{self.name}: {command!r} returned {status}: {output}")
+        return output
+
+    def _mine(self, text):
+        mine = f"(d{self.number}) "
+        kept = []
+        for line in text.replace("\r", "").split("\n"):
+            other = re.match(r"\((?:HF|XEN|d\d+)\) ", line)
+            if other and not line.startswith(mine):
+                continue
+            kept.append(PREFIX.sub("", line))
+        return "\n".join(kept).strip()
+
+    def type(self, text):
+        """Types a line to the domain."""
+        self.machine.focus(self.number)
+        self.machine.send(text + "\r")

@@ -1,0 +1,85 @@
+"""The same image on machines of every size, started in every way."""
+import subprocess
+
+import pytest
+
+from machine import BUILD, HOLDFAST, INITRD, LINUX, ROOT, Domain, Machine
+
+
+def boots_to_the_end(machine, domains, timeout=150):
+    """Every domain comes up with its CPUs; all power off and so does the machine."""
+    machine.expect(f"{len(domains)} of {len(domains)} domains started", timeout=timeout)
+    machine.expect_all([f"guest {d.name}: userspace up" for d in domains], timeout=timeout)
+    for number, domain in enumerate(domains, 1):
+        assert machine.domain(number).run("nproc") == str(domain.cpus)
+    for number in range(1, len(domains) + 1):
+        machine.domain(number).type("poweroff")
+        if number < len(domains):
+            machine.expect(rf"\(HF\) d{number}:[^\n]*(?:power|shut)", timeout=60)
+    assert machine.wait_exit() == 0
+
+
+@pytest.mark.parametrize(
+    "boot, cpu, smp, memory, gic",
+    [
+        ("kernel", "cortex-a53", 1, "1G", "3"),
+        ("kernel", "cortex-a72", 3, "3G", "3"),
+        ("u-boot", "cortex-a76", 4, "4G", "3"),
+        ("kernel", "cortex-a76", 5, "6G", "3"),
+        ("u-boot", "cortex-a53", 6, "8G", "3"),
+        ("kernel", "max", 2, "2G", "max"),
+        ("u-boot", "max", 7, "12G", "3"),
+        ("kernel", "max", 8, "16G", "3"),
+        ("u-boot", "cortex-a72", 8, "16G", "3"),
+    ],
+)
+def test_machine(boot, cpu, smp, memory, gic):
+    domains = [Domain("domU1", cpus=min(smp, 2), memory_mib=256)]
+    name = f"boot-{boot}-{cpu}-{smp}-{memory}-gic{gic}"
+    with Machine(name, domains, boot=boot, cpu=cpu, smp=smp, memory=memory, gic=gic) as machine:
+        boots_to_the_end(machine, domains)
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 4])
+def test_smp_guests(cpus):
+    """Guests of 1, 2 and 4 vCPUs at once, on 1, 2 and 4 CPUs."""
+    domains = [Domain(f"domU{n}", cpus=vcpus) for n, vcpus in enumerate((1, 2, 4), 1)]
+    with Machine(f"smp-{cpus}", domains, smp=cpus) as machine:
+        boots_to_the_end(machine, domains, timeout=240)
+
+
+def test_eight_domains():
+    domains = [Domain(f"domU{n}", memory_mib=160) for n in range(1, 9)]
+    with Machine("eight-domains", domains, smp=4) as machine:
+        boots_to_the_end(machine, domains, timeout=300)
+
+
+def test_more_memory_than_4_gib():
+    """A guest with two banks of RAM."""
+    domains = [Domain("domU1", memory_mib=5 * 1024)]
+    with Machine("large-guest", domains, memory="8G") as machine:
+        machine.domain(1).wait_up(timeout=120)
+        kib = int(machine.domain(1).run("grep MemTotal /proc/meminfo").split()[1])
+        assert kib > 4.5 * 1024 * 1024
+
+
+def test_without_icount():
+    """Two host threads, real time: races that one thread cannot show."""
+    domains = [Domain("domU1", cpus=2, memory_mib=512), Domain("domU2")]
+    with Machine("threads", domains, icount=False) as machine:
+        boots_to_the_end(machine, domains)
+
+
+def test_the_disk_of_make_run():
+    """U-Boot's default environment finds the disk and its script by itself."""
+    disk = BUILD / "tests/disk.img"
+    script = BUILD / "tests/run.cmd"
+    script.write_text((ROOT / "dts/run.cmd").read_text().replace("@HV_BOOTARGS@", ""))
+    holdfast = BUILD / "tests/holdfast.bin"
+    holdfast.write_bytes(HOLDFAST.read_bytes())
+    subprocess.run(
+        [ROOT / "scripts/mkdisk.sh", disk, script, holdfast, LINUX, INITRD], check=True, cwd=ROOT
+    )
+    domains = [Domain("domU1", cpus=2, memory_mib=512), Domain("domU2")]
+    with Machine("disk", domains, boot=disk) as machine:
+        boots_to_the_end(machine, domains)

@@ -1,0 +1,46 @@
+"""Starts that cannot go on, or nearly: a clear message, never silence."""
+import pytest
+
+from machine import Domain, Machine
+
+TINY = Domain("domU1", memory_mib=64, kernel=None, ramdisk=None)
+
+
+def test_entered_at_el1():
+    machine = Machine("entry-el1", [TINY], machine="iommu=smmuv3,virtualization=off")
+    with machine:
+        machine.expect(r"\(HF\) error: started at EL1; Holdfast must be started at EL2", timeout=30)
+
+
+def test_no_domain():
+    with Machine("entry-no-domain", []) as machine:
+        machine.expect(r"\(HF\) 0 of 0 domains started", timeout=30)
+        machine.expect(r"\(HF\) error: /chosen: expected a domain", timeout=30)
+
+
+def test_console_named_by_stdout_path_with_options():
+    chosen = 'stdout-path = "/pl011@9000000:115200n8";\n'
+    with Machine("entry-stdout", [], chosen=chosen) as machine:
+        machine.expect(r"\(HF\) 0 of 0 domains started", timeout=30)
+
+
+def test_unknown_words_of_the_command_line():
+    with Machine("entry-cmdline", [], hv_bootargs="loglvl=all nonsense=7") as machine:
+        machine.expect(r"\(HF\) [^\n]*nonsense", timeout=30)
+        machine.expect(r"\(HF\) 0 of 0 domains started", timeout=30)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        # malformed entries are named; the machine goes on
+        "memory@f000000000 {\ndevice_type = \"memory\";\nreg = <0xf0>;\n};\n",
+        "reserved-memory {\n#address-cells = <2>;\n#size-cells = <2>;\nranges;\nr@0 {\nreg = <0>;\n};\n};\n",
+    ],
+    ids=["memory", "reserved-memory"],
+)
+def test_malformed_memory(request, node):
+    name = "entry-" + request.node.callspec.id
+    with Machine(name, [], root=node) as machine:
+        machine.expect(r"\(HF\) error: /[^\n]*reg: [^\n]*malformed[^\n]*not used", timeout=30)
+        machine.expect(r"\(HF\) 0 of 0 domains started", timeout=30)

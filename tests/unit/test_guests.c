@@ -1,0 +1,325 @@
+/* clang-format off */
+/* SOURCES: common/boot/guests.c common/boot/guest_config.c common/boot/modules.c common/boot/boot_mem_fdt.c common/mm/boot_mem.c common/lib/fdt.c */
+/* clang-format on */
+/* From a boot device tree to memory, claimed modules and a list of domains: which memory is left
+ * free and who is refused. */
+#include "captured_log.h"
+
+#include <hv/bits.h>
+#include <hv/fdt.h>
+#include <hv/guests.h>
+#include <hv/mm.h>
+#include <hv/restart.h>
+#include <hv/vcpu.h>
+
+#include <libfdt.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/mm/boot_mem.h"
+
+/* ---- what guests.c starts ---- */
+
+static const struct guest_config *built[8];
+static unsigned nr_built;
+static const char *fails; /* the domain whose build fails */
+static bool boot_done;
+
+int guest_build(const struct guest_config *cfg) {
+    if (fails && !strcmp(cfg->name, fails))
+        return -1;
+    built[nr_built++] = cfg;
+    return 0;
+}
+struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
+    static uint64_t thread;
+
+    fn(arg);
+    return (struct vcpu *)&thread;
+}
+void restart_init(void) {
+}
+void restart_boot_done(void) {
+    boot_done = true;
+}
+
+/* ---- the tree: dtc's text would be shorter, but the test needs nothing but libfdt ---- */
+
+static uint64_t space[2048];
+static void *const tree = space;
+
+static int node(const char *parent, const char *name) {
+    int at = fdt_path_offset(tree, parent), n;
+
+    assert_true(at >= 0);
+    n = fdt_add_subnode(tree, at, name);
+    assert_true(n > 0);
+    return n;
+}
+static void cells(int at, const char *prop, unsigned n, ...) {
+    fdt32_t be[16];
+    va_list ap;
+
+    va_start(ap, n);
+    for (unsigned i = 0; i < n; i++)
+        be[i] = cpu_to_fdt32(va_arg(ap, uint32_t));
+    va_end(ap);
+    assert_int_equal(fdt_setprop(tree, at, prop, be, (int)(4 * n)), 0);
+}
+static void text(int at, const char *prop, const char *value) {
+    assert_int_equal(fdt_setprop_string(tree, at, prop, value), 0);
+}
+
+/* Node offsets move with every insertion, so a module is made whole before the next one. */
+static void module(const char *domain, const char *name, const char *kind, uint32_t start,
+                   uint32_t size) {
+    char path[80];
+    int at;
+
+    snprintf(path, sizeof(path), "/chosen/%s", domain);
+    at = node(path, name);
+    text(at, "compatible", kind);
+    cells(at, "reg", 4, 0, start, 0, size);
+}
+static void domain(const char *name, uint32_t kernel, uint32_t size) {
+    int at = node("/chosen", name);
+
+    text(at, "compatible", "xen,domain");
+    cells(at, "#address-cells", 1, 2);
+    cells(at, "#size-cells", 1, 2);
+    cells(at, "cpus", 1, 1);
+    cells(at, "memory", 1, 65536);
+    module(name, "kernel", "multiboot,kernel", kernel, size);
+}
+
+/* 1 GiB at 0x40000000 and 1 GiB at 4 GiB; a reserved and a no-map region. libfdt adds nodes in
+ * front. */
+static void machine(void) {
+    int at;
+
+    assert_int_equal(fdt_create_empty_tree(tree, sizeof(space)), 0);
+    assert_int_equal(fdt_add_mem_rsv(tree, 0x41000800, 0x1000), 0);
+    cells(0, "#address-cells", 1, 2);
+    cells(0, "#size-cells", 1, 2);
+    at = node("/", "memory@40000000");
+    text(at, "device_type", "memory");
+    cells(at, "reg", 8, 0, 0x40000000, 0, 0x40000000, 1, 0, 0, 0x40000000);
+    at = node("/", "reserved-memory");
+    cells(at, "#address-cells", 1, 1);
+    cells(at, "#size-cells", 1, 1);
+    at = node("/reserved-memory", "kept@42000000");
+    cells(at, "reg", 2, 0x42000000, 0x100000);
+    at = node("/reserved-memory", "secret");
+    cells(at, "reg", 4, 0x43000000, 0x100000, 0x3ff00000, 0x200000);
+    assert_int_equal(fdt_setprop(tree, at, "no-map", NULL, 0), 0);
+    at = node("/reserved-memory", "pool"); /* may be anywhere: not ours to place */
+    cells(at, "size", 1, 0x100000);
+    node("/", "chosen");
+}
+
+static void start(void) {
+    log_clear();
+    nr_built = 0;
+    boot_done = false;
+    boot_mem_from_fdt(tree, paddr(0x48000123), paddr(0x40200000), 0x123456);
+    log_clear();
+    guests_init(tree);
+}
+
+static bool is_free(uint64_t addr) {
+    struct mem_range r;
+
+    for (unsigned i = 0; boot_mem_free_range(i, &r); i++)
+        if (addr >= r.start && addr < r.end)
+            return true;
+    return false;
+}
+
+/* boot_mem.c keeps what it was told: each test has a process of its own. */
+static void memory(void **s) {
+    paddr_t bank;
+    uint64_t size, total = 0;
+
+    (void)s;
+    machine();
+    boot_mem_from_fdt(tree, paddr(0x48000123), paddr(0x40200000), 0x123456);
+    for (unsigned i = 0; boot_mem_bank(i, &bank, &size); i++)
+        total += size;
+    assert_int_equal(total, 0x80000000 - 0x100000 - 0x100000); /* the no-map parts within */
+    assert_false(boot_mem_is_ram(paddr(0x43000000), 1));
+    assert_false(boot_mem_is_ram(paddr(0x430fffff), 1));
+    assert_false(boot_mem_is_ram(paddr(0x400fffff), 1));
+    assert_true(boot_mem_is_ram(paddr(0x40100000), 1));
+    assert_true(boot_mem_is_ram(paddr(0x13fffffff), 1));
+    assert_true(is_free(0x40100000));
+    assert_true(is_free(0x401fffff));
+    assert_false(is_free(0x40200000)); /* image */
+    assert_false(is_free(0x40323fff));
+    assert_true(is_free(0x40324000));
+    assert_true(is_free(0x40ffffff));
+    assert_false(is_free(0x41000000)); /* memreserve, in whole pages */
+    assert_false(is_free(0x41001fff));
+    assert_true(is_free(0x41002000));
+    assert_false(is_free(0x42000000));
+    assert_false(is_free(0x420fffff));
+    assert_true(boot_mem_is_ram(paddr(0x42000000), 0x100000));
+    assert_false(is_free(0x48000000)); /* the tree */
+    assert_false(is_free(0x48000122 + fdt_totalsize(tree)));
+    assert_true(is_free(0x44000000));
+}
+
+static void two_domains(void **s) {
+    (void)s;
+    machine();
+    domain("domB", 0x50000800, 0x1000000);
+    module("domB", "ramdisk", "multiboot,ramdisk", 0x51000800,
+           0x800);                         /* in the kernel's last page */
+    domain("domA", 0x50000800, 0x1000000); /* the same kernel */
+    start();
+    assert_string_equal(log_text, "");
+    assert_false(is_free(0x50000000));
+    assert_false(is_free(0x51000fff));
+    assert_true(is_free(0x51001000));
+    guests_start();
+    assert_int_equal(nr_built, 2);
+    assert_string_equal(built[0]->name, "domA"); /* in the order of the tree */
+    assert_int_equal(built[0]->domid, 1);
+    assert_int_equal(built[1]->domid, 2);
+    assert_true(boot_done);
+    assert_string_equal(log_text, "2 of 2 domains started\n");
+}
+
+static void refused_modules(void **s) {
+    static const struct {
+        const char *name;
+        uint32_t start, size;
+        const char *why;
+    } bad[] = {
+        {"image", 0x40300000, 0x1000, "overlaps reserved memory (0x40300000, 4096 bytes)"},
+        {"tree", 0x47fff000, 0x2000, "overlaps reserved memory"},
+        {"rsv", 0x410017ff, 1, "overlaps reserved memory"},
+        {"kept", 0x41ffffff, 2, "overlaps reserved memory"},
+        {"around", 0x41f00000, 0x400000, "overlaps reserved memory"},
+        {"secret", 0x430ff000, 0x1000, "expected a module in RAM"},
+        {"below", 0x3fffffff, 2, "expected a module in RAM"},
+        {"hole", 0x7ffff000, 0x2000, "expected a module in RAM"},
+        {"partly", 0x50ffffff, 0x1000, "overlaps another module"},
+        {"longer", 0x50000000, 0x1000001, "overlaps another module"},
+    };
+
+    (void)s;
+    machine();
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
+        domain(bad[i].name, bad[i].start, bad[i].size);
+    domain("good", 0x50000000, 0x1000000); /* first in the tree */
+    start();
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        char line[160];
+
+        snprintf(line, sizeof(line), "error: /chosen/%s/kernel: reg: %s", bad[i].name, bad[i].why);
+        assert_logged(line);
+    }
+    assert_int_equal(log_lines(), ARRAY_SIZE(bad));
+    log_clear();
+    guests_start();
+    assert_string_equal(log_text, "1 of 11 domains started\n");
+    assert_int_equal(nr_built, 1);
+    assert_string_equal(built[0]->name, "good");
+}
+
+/* A domain refused for its ramdisk keeps no memory for its kernel. */
+static void nothing_kept(void **s) {
+    (void)s;
+    machine();
+    domain("dom", 0x50000000, 0x1000);
+    module("dom", "ramdisk", "multiboot,ramdisk", 0x43000000, 0x1000);
+    start();
+    assert_logged("error: /chosen/dom/ramdisk: reg: expected a module in RAM");
+    assert_true(is_free(0x50000000));
+}
+
+static void names_and_others(void **s) {
+    int at;
+
+    (void)s;
+    machine();
+    domain("dom@2", 0x51000000, 0x1000);
+    domain("dom@1", 0x50000000, 0x1000);
+    domain("off", 0x52000000, 0x1000);
+    text(fdt_path_offset(tree, "/chosen/off"), "status", "disabled");
+    at = node("/chosen", "module@60000000");
+    text(at, "compatible", "multiboot,kernel");
+    start();
+    assert_logged("error: /chosen/dom@2: expected a name of its own, another domain is \"dom\"");
+    assert_logged("/chosen/off: disabled, ignored");
+    assert_logged("/chosen/module@60000000: a module of no domain, ignored");
+    assert_int_equal(log_lines(), 3);
+    assert_true(is_free(0x51000000));
+    log_clear();
+    fails = "dom";
+    guests_start();
+    assert_logged("0 of 2 domains started\n");
+    assert_logged("nothing to run");
+    assert_true(boot_done);
+}
+
+static void too_many_domains(void **s) {
+    static uint64_t large[16384];
+
+    (void)s;
+    machine();
+    assert_int_equal(fdt_open_into(tree, large, sizeof(large)), 0);
+    for (unsigned i = 0; i < GUESTS_MAX + 2; i++) {
+        char name[16];
+        int at;
+
+        snprintf(name, sizeof(name), "n%u", i);
+        at = fdt_add_subnode(large, fdt_path_offset(large, "/chosen"), name);
+        assert_int_equal(fdt_setprop_string(large, at, "compatible", "xen,domain"), 0);
+    }
+    log_clear();
+    guests_init(large);
+    assert_logged("error: /chosen/n0: expected at most 64 domains; domain not started\n");
+    assert_int_equal(log_lines(), GUESTS_MAX + 2);
+}
+
+static void no_memory(void **s) {
+    (void)s;
+    assert_int_equal(fdt_create_empty_tree(tree, sizeof(space)), 0);
+    panic_expected = true;
+    if (!setjmp(panic_jump)) {
+        boot_mem_from_fdt(tree, paddr(0), paddr(0), 0);
+        fail();
+    }
+    assert_logged("no usable node with device_type \"memory\"");
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory),           cmocka_unit_test(two_domains),
+        cmocka_unit_test(refused_modules),  cmocka_unit_test(nothing_kept),
+        cmocka_unit_test(names_and_others), cmocka_unit_test(too_many_domains),
+        cmocka_unit_test(no_memory),
+    };
+    bool failed = false;
+
+    if (argc > 1) {
+        const struct CMUnitTest one[] = {tests[atoi(argv[1])]};
+
+        return cmocka_run_group_tests(one, NULL, NULL);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
+        pid_t child = fork();
+        int status;
+
+        if (!child) {
+            char number[8];
+
+            snprintf(number, sizeof(number), "%u", i);
+            execl(argv[0], argv[0], number, NULL);
+            _exit(127);
+        }
+        failed |= waitpid(child, &status, 0) != child || status;
+    }
+    return failed;
+}

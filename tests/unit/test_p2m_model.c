@@ -1,0 +1,609 @@
+/* Random operations on the real p2m and page allocator, each compared with a naive list of facts. */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/pt.c common/mm/pt_read.c common/mm/p2m.c common/mm/p2m_global.c common/mm/p2m_map.c common/mm/p2m_unmap.c common/mm/p2m_pool.c common/mm/p2m_populate.c common/mm/p2m_audit.c tests/fake/mm_world.c */
+/*
+ * MODEL_STEPS=n and MODEL_SEED=s in the environment choose the run; a failure prints both. Memory is squeezed
+ * at random, the heap to its last n pages and the table pool likewise, so that every allocation fails in turn.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <hv/bits.h>
+#include <hv/errno.h>
+
+#include <asm/features.h>
+
+#include "../fake/mm_world.h"
+
+#define BASE 0x40000000ULL
+#define RAM MB(24)
+#define FRAMES (RAM >> PAGE_SHIFT)
+#define NR_DOMS 2u
+#define WINDOW 1300u         /* gfns looked at: three tables' worth, the ends inside */
+#define G0 (0x40000ULL - 100) /* first of them */
+#define MAX_HELD 64u
+#define MAX_LENT 24u
+
+struct cpu_features cpu_features = {.pa_range_bits = 44, .vmid16 = true};
+
+int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) {
+    (void)va;
+    (void)pa;
+    (void)size;
+    (void)prot;
+    return 0;
+}
+
+/* ---- the facts ---- */
+
+struct fact {
+    enum p2m_type type; /* P2M_INVALID: a hole */
+    uint64_t mfn;
+};
+struct page_fact {
+    int owner; /* -1: free, or the hypervisor's */
+    bool allocated, xenheap;
+    unsigned refs;
+};
+static struct fact fact[NR_DOMS][WINDOW];
+static struct page_fact page_fact[FRAMES];
+static uint64_t tot[NR_DOMS];
+
+static struct domain dom[NR_DOMS];
+static uint64_t max_pages = 2000;
+
+static unsigned long seed, step, steps;
+static uint64_t rng;
+static unsigned rnd(unsigned n) {
+    rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
+    return (unsigned)((rng >> 33) % n);
+}
+
+#define CHECK(c)                                                                               \
+    do {                                                                                       \
+        if (!(c)) {                                                                            \
+            fprintf(stderr, "%s:%d: %s\nMODEL_SEED=%lu MODEL_STEPS=%lu\n", __FILE__, __LINE__, \
+                    #c, seed, step + 1);                                                       \
+            abort();                                                                           \
+        }                                                                                      \
+    } while (0)
+
+static struct page_fact *pf(uint64_t m) {
+    CHECK(m >= BASE >> PAGE_SHIFT && m - (BASE >> PAGE_SHIFT) < FRAMES);
+    return &page_fact[m - (BASE >> PAGE_SHIFT)];
+}
+static unsigned in_set(enum p2m_type t, unsigned set) {
+    return P2M_TYPE_BIT(t) & set;
+}
+
+static void fact_put(uint64_t m) {
+    struct page_fact *p = pf(m);
+
+    CHECK(p->refs);
+    if (--p->refs)
+        return;
+    CHECK(!p->allocated);
+    if (!p->xenheap)
+        tot[p->owner]--;
+    *p = (struct page_fact){-1, false, false, 0};
+}
+static void fact_give_up(uint64_t m) {
+    CHECK(pf(m)->allocated);
+    pf(m)->allocated = false;
+    fact_put(m);
+}
+static void fact_clear(unsigned d, unsigned i) {
+    struct fact was = fact[d][i];
+
+    fact[d][i] = (struct fact){P2M_INVALID, 0};
+    if (in_set(was.type, P2M_ANY_RAM))
+        fact_give_up(was.mfn);
+    else if (in_set(was.type, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))
+        fact_put(was.mfn);
+}
+static uint64_t fact_gfn(unsigned d, uint64_t m) {
+    for (unsigned i = 0; i < WINDOW; i++)
+        if (in_set(fact[d][i].type, P2M_TRACKED) && fact[d][i].mfn == m)
+            return G0 + i;
+    return INVALID_GFN.gfn;
+}
+
+/* ---- what is held beside the tables ---- */
+
+static struct {
+    struct page_info *page[MAX_HELD];
+    unsigned n;
+} held;
+static struct {
+    struct page_info *page[MAX_LENT];
+    unsigned n;
+} lent[NR_DOMS];
+/* A grant entry's pin: the page at [domain][index]. */
+
+/* ---- squeezing ---- */
+
+static struct page_list squeezed = PAGE_LIST_INIT;
+static uint64_t nr_squeezed;
+static struct page_list pool_squeezed[NR_DOMS] = {PAGE_LIST_INIT, PAGE_LIST_INIT};
+static uint32_t nr_pool_squeezed[NR_DOMS];
+
+static void squeeze_heap(unsigned leave) {
+    struct page_info *page;
+
+    while (heap_free_pages() > leave && (page = heap_alloc(0))) {
+        page_list_push(&squeezed, page);
+        nr_squeezed++;
+    }
+}
+static void release_heap(void) {
+    for (struct page_info *page; (page = page_list_pop(&squeezed)); nr_squeezed--)
+        heap_free(page, 0);
+}
+/* As if the pool were smaller. */
+static void squeeze_pool(unsigned d, unsigned leave) {
+    while (dom[d].p2m.pool_free > leave) {
+        page_list_push(&pool_squeezed[d], page_list_pop(&dom[d].p2m.pool));
+        dom[d].p2m.pool_free--;
+        dom[d].p2m.pool_total--;
+        nr_pool_squeezed[d]++;
+    }
+}
+static void release_pool(unsigned d) {
+    for (struct page_info *page; (page = page_list_pop(&pool_squeezed[d]));) {
+        page_list_push(&dom[d].p2m.pool, page);
+        dom[d].p2m.pool_free++;
+        dom[d].p2m.pool_total++;
+        nr_pool_squeezed[d]--;
+    }
+}
+static bool squeezing(unsigned d) {
+    return nr_squeezed || nr_pool_squeezed[d];
+}
+
+/* ---- comparison ---- */
+
+static void compare_range(unsigned d, unsigned from, unsigned to) {
+    for (unsigned i = from; i < to && i < WINDOW; i++) {
+        enum p2m_type t;
+        mfn_t m = p2m_lookup(&dom[d].p2m, gfn(G0 + i), &t, NULL);
+
+        CHECK(t == fact[d][i].type);
+        CHECK(t == P2M_INVALID ? mfn_eq(m, INVALID_MFN) : m.mfn == fact[d][i].mfn);
+        if (in_set(t, P2M_TRACKED)) {
+            CHECK(page_get_gfn(mfn_to_page(m)).gfn == G0 + i);
+        }
+    }
+}
+
+static uint64_t heap_total;
+
+static void compare_all(void) {
+    uint64_t used = nr_squeezed;
+
+    world_check_locks();
+    for (unsigned d = 0; d < NR_DOMS; d++) {
+        compare_range(d, 0, WINDOW);
+        CHECK(p2m_audit(&dom[d].p2m) == 0);
+        CHECK(dom[d].pages.tot_pages == tot[d]);
+        used += dom[d].p2m.pool_total + nr_pool_squeezed[d];
+    }
+    for (uint64_t n = 0; n < FRAMES; n++) {
+        const struct page_fact *p = &page_fact[n];
+        const struct page_info *page = frame_table + (BASE >> PAGE_SHIFT) + n;
+
+        if (!p->refs)
+            continue;
+        used++;
+        CHECK((page->count_info & PGC_COUNT_MASK) == p->refs);
+        CHECK(!(page->count_info & PGC_allocated) == !p->allocated);
+        CHECK(!(page->count_info & PGC_xenheap) == !p->xenheap);
+        CHECK(page->u.owner == &dom[p->owner].pages);
+        CHECK(page_get_gfn(page).gfn == fact_gfn((unsigned)p->owner, n + (BASE >> PAGE_SHIFT)));
+    }
+    CHECK(heap_free_pages() + used == heap_total);
+}
+
+/* What the TLB may hold: nothing stale, and nothing that leads to a page that is free. */
+static void compare_tlb(void) {
+    for (unsigned d = 0; d < NR_DOMS; d++)
+        CHECK(tlb_count_stale(&dom[d].p2m) == 0);
+}
+
+/* ---- operations: each predicts its result ---- */
+
+static const uint8_t zero_page[PAGE_SIZE];
+
+/* RAM was asked for at [i, i+nr): `done` of it came. */
+static void learn_ram(unsigned d, unsigned i, uint64_t done) {
+    for (; done--; i++) {
+        mfn_t m = p2m_lookup(&dom[d].p2m, gfn(G0 + i), NULL, NULL);
+
+        if (fact[d][i].type != P2M_INVALID)
+            fact_clear(d, i);
+        CHECK(pf(m.mfn)->refs == 0); /* it was free before */
+        CHECK(!memcmp(phys_to_virt(mfn_to_paddr(m)), zero_page, PAGE_SIZE));
+        memset(phys_to_virt(mfn_to_paddr(m)), 0x77, PAGE_SIZE);
+        *pf(m.mfn) = (struct page_fact){(int)d, true, false, 1};
+        fact[d][i] = (struct fact){P2M_RAM_RW, m.mfn};
+        tot[d]++;
+    }
+}
+
+/* First index in [i, i+nr) whose entry is in none of `allowed`; holes are allowed. */
+static bool blocked(unsigned d, unsigned i, unsigned nr, unsigned allowed) {
+    for (; nr--; i++)
+        if (fact[d][i].type != P2M_INVALID && !in_set(fact[d][i].type, allowed))
+            return true;
+    return false;
+}
+
+static void op_populate(unsigned d, unsigned i, unsigned nr) {
+    uint64_t done;
+    int rc = p2m_populate_some(&dom[d].p2m, gfn(G0 + i), nr, &done);
+
+    CHECK(rc == 0 ? done == nr : done < nr);
+    if (rc == -EBUSY)
+        CHECK(blocked(d, i, nr, P2M_TRACKED));
+    else if (rc)
+        CHECK(rc == -ENOMEM);
+    learn_ram(d, i, done);
+    if (rc == -ENOMEM && !squeezing(d)) /* then only its own limit, or the small heap, can be the cause */
+        CHECK(tot[d] + nr - done > max_pages || heap_free_pages() < nr);
+}
+
+static int predict_unmap(unsigned d, unsigned i, unsigned nr, unsigned types) {
+    for (; nr--; i++) {
+        if (fact[d][i].type == P2M_INVALID)
+            return -ENOENT;
+        if (!in_set(fact[d][i].type, types))
+            return -EILSEQ;
+    }
+    return 0;
+}
+
+static void op_unmap(unsigned d, unsigned i, unsigned nr) {
+    int want = predict_unmap(d, i, nr, P2M_TRACKED | P2M_ANY_MMIO | P2M_ANY_FOREIGN);
+    int rc = p2m_unmap(&dom[d].p2m, gfn(G0 + i), nr);
+
+    if (rc == -ENOMEM && want == 0 && nr_pool_squeezed[d])
+        return;
+    CHECK(rc == want);
+    for (unsigned k = 0; !rc && k < nr; k++)
+        fact_clear(d, i + k);
+}
+
+static void op_unmap_exact(unsigned d, unsigned i, uint64_t m, unsigned types) {
+    int want = fact[d][i].type == P2M_INVALID ? -ENOENT
+               : fact[d][i].mfn != m         ? -EILSEQ
+                                             : predict_unmap(d, i, 1, types);
+    enum p2m_type t = fact[d][i].type;
+    int rc = p2m_unmap_exact(&dom[d].p2m, gfn(G0 + i), mfn(m), types);
+
+    if (rc == -ENOMEM && want == 0 && nr_pool_squeezed[d])
+        return;
+    CHECK(rc == want);
+    if (rc)
+        return;
+    fact_clear(d, i);
+    if (in_set(t, P2M_ANY_GRANT)) { /* the pin goes after the flush */
+        CHECK(tlb_count_stale(&dom[d].p2m) == 0);
+        put_page(mfn_to_page(mfn(m)));
+        fact_put(m);
+    }
+}
+
+static void op_lend(unsigned d) {
+    void *va;
+
+    if (lent[d].n == MAX_LENT || !(va = xenheap_alloc(0)))
+        return;
+    memset(va, 0x33, PAGE_SIZE);
+    CHECK(xenheap_share(va, &dom[d].pages) == 0);
+    *pf(page_to_mfn(virt_to_page(va)).mfn) = (struct page_fact){(int)d, true, true, 1};
+    lent[d].page[lent[d].n++] = virt_to_page(va);
+}
+
+static void op_unlend(unsigned d) {
+    struct page_info *page;
+    unsigned k;
+
+    if (!lent[d].n)
+        return;
+    k = rnd(lent[d].n);
+    page = lent[d].page[k];
+    lent[d].page[k] = lent[d].page[--lent[d].n];
+    fact_give_up(page_to_mfn(page).mfn);
+    xenheap_unshare(page_to_virt(page));
+}
+
+/* Maps one page; `want` is what would be without a lack of tables. */
+static bool map_one(unsigned d, unsigned i, uint64_t m, enum p2m_type t, int want) {
+    int rc;
+
+    if (!want && blocked(d, i, 1, P2M_TRACKED))
+        want = -EBUSY;
+    rc = p2m_map(&dom[d].p2m, gfn(G0 + i), mfn(m), 0, t);
+    if (rc == -ENOMEM && want == 0 && nr_pool_squeezed[d])
+        return false;
+    CHECK(rc == want);
+    if (rc)
+        return false;
+    if (fact[d][i].type != P2M_INVALID)
+        fact_clear(d, i);
+    fact[d][i] = (struct fact){t, m};
+    return true;
+}
+
+static void op_add_xenheap(unsigned d, unsigned i) {
+    struct page_info *page;
+    uint64_t m;
+
+    if (!lent[d].n)
+        return;
+    page = lent[d].page[rnd(lent[d].n)];
+    m = page_to_mfn(page).mfn;
+    if (map_one(d, i, m, rnd(2) ? P2M_XENHEAP_RW : P2M_XENHEAP_RO,
+                fact_gfn(d, m) == INVALID_GFN.gfn ? 0 : -EBUSY))
+        pf(m)->refs++;
+    CHECK(map_one(d, i, m, P2M_RAM_RW, -EPERM) == false); /* the wrong class, always */
+}
+
+static void op_remove_page(unsigned d) {
+    struct page_info *page;
+    uint64_t m, g;
+    int rc;
+
+    if (!lent[d].n)
+        return;
+    page = lent[d].page[rnd(lent[d].n)];
+    m = page_to_mfn(page).mfn;
+    g = fact_gfn(d, m);
+    rc = p2m_unmap_page(&dom[d].p2m, page);
+    CHECK(rc == (g == INVALID_GFN.gfn ? -ENOENT : 0));
+    if (!rc)
+        fact_clear(d, (unsigned)(g - G0));
+    CHECK(p2m_unmap_page(&dom[1 - d].p2m, page) == -ENOENT);
+}
+
+/* A RAM page of the other domain, with a reference: as foreign, or pinned by a grant. */
+static void op_share(unsigned d, unsigned i, bool grant) {
+    unsigned o = 1 - d, k = rnd(WINDOW);
+    enum p2m_type t = grant ? (rnd(2) ? P2M_GRANT_RW : P2M_GRANT_RO)
+                            : (rnd(2) ? P2M_FOREIGN_RW : P2M_FOREIGN_RO);
+    struct page_info *page = p2m_get_page(&dom[o].p2m, gfn(G0 + k), NULL);
+    uint64_t m;
+
+    CHECK(!page == !in_set(fact[o][k].type, P2M_ANY_RAM));
+    if (!page)
+        return;
+    m = page_to_mfn(page).mfn;
+    CHECK(m == fact[o][k].mfn);
+    pf(m)->refs++;
+    if (!map_one(d, i, m, t, 0)) {
+        put_page(page);
+        fact_put(m);
+    }
+    /* As its own it is refused, whatever is there. */
+    CHECK(map_one(d, i, m, P2M_RAM_RW, -EPERM) == false);
+}
+
+static void op_hold(unsigned d) {
+    unsigned k = rnd(WINDOW);
+    struct page_info *page;
+
+    if (held.n == MAX_HELD)
+        return;
+    page = p2m_get_page(&dom[d].p2m, gfn(G0 + k), NULL);
+    CHECK(!page == !in_set(fact[d][k].type, P2M_ANY_RAM));
+    if (!page)
+        return;
+    pf(page_to_mfn(page).mfn)->refs++;
+    held.page[held.n++] = page;
+}
+static void op_let_go(void) {
+    unsigned k;
+
+    if (!held.n)
+        return;
+    k = rnd(held.n);
+    fact_put(page_to_mfn(held.page[k]).mfn);
+    put_page(held.page[k]);
+    held.page[k] = held.page[--held.n];
+}
+
+static void op_mmio(unsigned d, unsigned i, unsigned nr) {
+    uint64_t m = 0x100 + rnd(2) * 0x200 + i + rnd(2);
+    bool occupied = blocked(d, i, nr, 0);
+    int want = blocked(d, i, nr, P2M_TRACKED) ? -EBUSY : 0;
+    int rc = p2m_map_mmio(&dom[d].p2m, gfn(G0 + i), mfn(m), nr);
+
+    if (rc == -ENOMEM && want == 0 && (nr_pool_squeezed[d] || occupied))
+        return;
+    CHECK(rc == want);
+    for (unsigned k = 0; !rc && k < nr; k++) {
+        if (fact[d][i + k].type != P2M_INVALID)
+            fact_clear(d, i + k);
+        fact[d][i + k] = (struct fact){P2M_MMIO_DIRECT, m + k};
+    }
+}
+
+static void make(unsigned d) {
+    domain_pages_init(&dom[d].pages, (uint16_t)(d + 1), max_pages);
+    CHECK(p2m_init(&dom[d].p2m, &dom[d], 24) == 0);
+}
+
+static void op_rebuild(unsigned d) {
+    uint64_t pins[WINDOW];
+    unsigned nr_pins = 0;
+    uint16_t vmid = dom[d].p2m.vmid;
+
+    if (squeezing(0) || squeezing(1))
+        return;
+    /* What the other has of this domain goes first, as the grant and foreign owners would do it. */
+    for (unsigned i = 0; i < WINDOW; i++) {
+        struct fact f = fact[1 - d][i];
+
+        if (in_set(f.type, P2M_ANY_GRANT | P2M_ANY_FOREIGN))
+            op_unmap_exact(1 - d, i, f.mfn, P2M_ANY_GRANT | P2M_ANY_FOREIGN);
+    }
+    while (held.n)
+        op_let_go();
+    while (lent[d].n)
+        op_unlend(d);
+    dom[d].pages.dying = dom[d].p2m.dying = true;
+    CHECK(p2m_map(&dom[d].p2m, gfn(G0), mfn(5), 0, P2M_MMIO_DIRECT) == -EPERM);
+    for (int rc = -EAGAIN; rc;) {
+        rc = p2m_relinquish(&dom[d].p2m);
+        CHECK(rc == 0 || rc == -EAGAIN);
+        compare_tlb();
+    }
+    for (unsigned i = 0; i < WINDOW; i++) {
+        if (in_set(fact[d][i].type, P2M_ANY_GRANT))
+            pins[nr_pins++] = fact[d][i].mfn;
+        if (fact[d][i].type != P2M_INVALID)
+            fact_clear(d, i);
+    }
+    while (nr_pins--) {
+        put_page(mfn_to_page(mfn(pins[nr_pins])));
+        fact_put(pins[nr_pins]);
+    }
+    CHECK(dom[d].pages.tot_pages == 0 && tot[d] == 0);
+    p2m_destroy(&dom[d].p2m);
+    make(d);
+    CHECK(dom[d].p2m.vmid != vmid);
+}
+
+static unsigned random_length(void) {
+    switch (rnd(8)) {
+    case 0:
+        return 1 + rnd(700);
+    case 1:
+        return 512;
+    case 2:
+    case 3:
+        return 1 + rnd(16);
+    default:
+        return 1;
+    }
+}
+
+static void one_step(void) {
+    unsigned d = rnd(NR_DOMS), i = rnd(WINDOW), nr = random_length();
+
+    if (rnd(4) == 0 && nr >= 512)
+        i = rnd(3) * 512 + 100; /* aligned to 2 MiB */
+    if (i >= WINDOW)
+        i = 0;
+    nr = MIN(nr, WINDOW - i);
+    for (unsigned k = 0; k < 8; k++)
+        tlb_touch(&dom[d].p2m, G0 + rnd(WINDOW));
+    tlb_touch(&dom[d].p2m, G0 + i);
+
+    switch (rnd(20)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        op_populate(d, i, nr);
+        break;
+    case 4:
+    case 5:
+    case 6:
+        op_unmap(d, i, nr);
+        break;
+    case 7:
+        op_unmap_exact(d, i, rnd(2) ? fact[d][i].mfn : 5, 1u << (1 + rnd(P2M_NR_TYPES - 1)));
+        break;
+    case 8:
+        op_unmap_exact(d, i, fact[d][i].mfn, P2M_ANY_GRANT | P2M_ANY_FOREIGN);
+        break;
+    case 9:
+        op_lend(d);
+        break;
+    case 10:
+        if (rnd(3) == 0)
+            op_unlend(d);
+        else
+            op_remove_page(d);
+        break;
+    case 11:
+    case 12:
+        op_add_xenheap(d, i);
+        break;
+    case 13:
+        op_share(d, i, true);
+        break;
+    case 14:
+        op_share(d, i, false);
+        break;
+    case 15:
+        op_hold(d);
+        break;
+    case 16:
+        op_let_go();
+        break;
+    case 17:
+        if (rnd(4) == 0)
+            op_mmio(d, i, nr);
+        break;
+    case 18:
+        if (rnd(2))
+            release_heap();
+        else if (rnd(4) == 0)
+            squeeze_heap(rnd(8));
+        if (rnd(2))
+            release_pool(d);
+        else if (rnd(4) == 0)
+            squeeze_pool(d, rnd(5));
+        break;
+    case 19:
+        if (rnd(40) == 0)
+            op_rebuild(d);
+        break;
+    }
+    compare_tlb();
+    compare_range(d, i ? i - 1 : 0, i + nr + 1);
+}
+
+static unsigned long env(const char *name, unsigned long def) {
+    const char *s = getenv(name);
+
+    return s ? strtoul(s, NULL, 0) : def;
+}
+
+static void test_model(void **state) {
+    (void)state;
+    seed = env("MODEL_SEED", 1);
+    steps = env("MODEL_STEPS", 30000);
+    rng = seed * 2654435761u + 1;
+    world_boot(BASE, RAM);
+    p2m_global_init();
+    heap_total = heap_free_pages();
+    for (uint64_t n = 0; n < FRAMES; n++)
+        page_fact[n].owner = -1;
+    for (unsigned d = 0; d < NR_DOMS; d++)
+        make(d);
+    for (step = 0; step < steps; step++) {
+        one_step();
+        if (step % 64 == 0 || step + 1 == steps)
+            compare_all();
+    }
+    release_heap();
+    for (unsigned d = 0; d < NR_DOMS; d++)
+        release_pool(d);
+    for (unsigned d = 0; d < NR_DOMS; d++)
+        op_rebuild(d);
+    compare_all();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,293 @@
+/* The page allocator: frame table, fresh sections, buddy lists, xenheap. */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/pt_read.c tests/fake/mm_world.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <hv/bits.h>
+#include <hv/errno.h>
+
+#include "../fake/mm_world.h"
+
+#define BASE 0x40000000ULL
+
+static unsigned hyp_maps;
+static uint64_t hyp_mapped;
+int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) {
+    /* The frame table can be mapped by blocks: same offset in 2 MiB on both sides. */
+    if (((va - FRAMETABLE_VA) ^ pa.pa) & (MB(2) - 1) & ~(uint64_t)(PAGE_SIZE - 1))
+        return -EINVAL;
+    if (prot != HYP_RW || (size & (PAGE_SIZE - 1)))
+        return -EINVAL;
+    hyp_maps++;
+    hyp_mapped += size;
+    return 0;
+}
+
+#define CHECK(c)                                                    \
+    do {                                                            \
+        if (!(c)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c); \
+            exit(1);                                                \
+        }                                                           \
+    } while (0)
+
+/* The allocator's state lives as long as the process: one process per test. */
+static void in_child(void (*fn)(void)) {
+    pid_t pid = fork();
+    int status = -1;
+
+    if (!pid) {
+        fn();
+        world_check_locks();
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+/* What is handed out, frame by frame. */
+static uint8_t *owned;
+static uint64_t frames;
+
+static void claim(struct page_info *page, unsigned order) {
+    uint64_t n = page_to_mfn(page).mfn - (BASE >> PAGE_SHIFT);
+
+    CHECK(!(page_to_mfn(page).mfn & ((1ULL << order) - 1)));
+    for (uint64_t i = n; i < n + (1ULL << order); i++) {
+        CHECK(i < frames);
+        CHECK(!owned[i]);
+        owned[i] = 1;
+    }
+}
+static void unclaim(struct page_info *page, unsigned order) {
+    memset(owned + (page_to_mfn(page).mfn - (BASE >> PAGE_SHIFT)), 0, 1UL << order);
+}
+static void boot(uint64_t size) {
+    frames = size >> PAGE_SHIFT;
+    owned = calloc(1, frames);
+    world_create(BASE, size);
+    CHECK(boot_mem_add(paddr(BASE), size) == 0);
+}
+
+static void nothing_is_touched_at_boot(void) {
+    uint64_t before;
+
+    boot(GB(64));
+    page_alloc_init();
+    CHECK(hyp_maps == 1 && hyp_mapped == (GB(64) >> PAGE_SHIFT) * sizeof(struct page_info));
+    before = heap_free_pages();
+    CHECK(before == heap_total_pages());
+    CHECK(before == (GB(64) - hyp_mapped - ALIGN_UP(GB(64) / MB(16) / 8, PAGE_SIZE)) >> PAGE_SHIFT);
+    /* The garbage of the frame table is still there. */
+    for (uint64_t i = 0; i < MB(32) / sizeof(struct page_info); i++)
+        CHECK(frame_table[(BASE >> PAGE_SHIFT) + i].count_info == 0x5a5a5a5a5a5a5a5aULL);
+    CHECK(!mfn_is_managed(mfn(BASE >> PAGE_SHIFT)));
+    claim(heap_alloc(0), 0);
+    CHECK(heap_free_pages() == before - 1);
+}
+
+static void reserved_is_never_given(void) {
+    struct page_info *page;
+    uint64_t given = 0, free_before;
+
+    boot(MB(256));
+    for (unsigned i = 0; i < 100; i++) {
+        uint64_t at = ((uint64_t)rand() << 12) % MB(256), n = (1 + (uint64_t)rand() % 100) << 12;
+
+        n = MIN(n, MB(256) - at);
+        CHECK(boot_mem_reserve(paddr(BASE + at), n) == 0);
+        memset(owned + (at >> 12), 1, n >> 12);
+    }
+    page_alloc_init();
+    free_before = heap_free_pages();
+    for (unsigned order = 9; order-- > 0;)
+        while ((page = heap_alloc(order))) {
+            claim(page, order);
+            given += 1ULL << order;
+        }
+    CHECK(given == free_before && heap_free_pages() == 0);
+}
+
+static void every_page_once(void) {
+    struct page_info *page;
+    uint64_t total;
+
+    boot(MB(200)); /* not a multiple of a section */
+    CHECK(boot_mem_reserve(paddr(BASE + MB(33)), MB(1)) == 0);
+    memset(owned + (MB(33) >> 12), 1, MB(1) >> 12);
+    page_alloc_init();
+    total = heap_free_pages();
+    for (uint64_t i = 0; i < total; i++) {
+        page = heap_alloc(0);
+        CHECK(page);
+        claim(page, 0);
+    }
+    CHECK(!heap_alloc(0));
+    CHECK(heap_free_pages() == 0);
+    for (uint64_t i = 0; i < frames; i++)
+        if (owned[i] && (i < MB(33) >> 12 || i >= MB(34) >> 12))
+            heap_free(frame_table + (BASE >> 12) + i, 0), owned[i] = 0;
+    CHECK(heap_free_pages() == total);
+    /* All merged: the largest aligned blocks are there again. */
+    for (unsigned i = 0; i < 2; i++) /* 0..32 M, 64..128 M less the frame table's place */
+        CHECK(heap_alloc(13));
+}
+
+static void one_gigabyte(void) {
+    struct page_info *a, *b;
+
+    boot(GB(4));
+    page_alloc_init();
+    CHECK(heap_alloc(0));
+    a = heap_alloc(18);
+    b = heap_alloc(18);
+    CHECK(a && b && a != b);
+    CHECK(!heap_alloc(19));
+    claim(a, 18);
+    claim(b, 18);
+    heap_free(a, 18);
+    CHECK(heap_alloc(18) == a);
+    heap_free_run(a + 1, (1 << 18) - 1);
+    heap_free(a, 0);
+    CHECK(heap_alloc(18) == a);
+}
+
+static void random_against_a_map(void) {
+    struct {
+        struct page_info *page;
+        unsigned order;
+    } have[512];
+    unsigned n = 0;
+    uint64_t total, out = 0;
+
+    boot(MB(320));
+    for (unsigned i = 0; i < 10; i++) {
+        uint64_t at = ((uint64_t)rand() << 12) % MB(320);
+
+        CHECK(boot_mem_reserve(paddr(BASE + at), PAGE_SIZE) == 0);
+        owned[at >> 12] = 1;
+    }
+    page_alloc_init();
+    total = heap_free_pages();
+    for (unsigned i = 0; i < 200000; i++) {
+        if (n < ARRAY_SIZE(have) && rand() % 2) {
+            unsigned order = rand() % 8 ? (unsigned)rand() % 5 : (unsigned)rand() % 15;
+            struct page_info *page = heap_alloc(order);
+
+            if (!page)
+                continue;
+            claim(page, order);
+            have[n].page = page;
+            have[n++].order = order;
+            out += 1ULL << order;
+        } else if (n) {
+            unsigned k = (unsigned)rand() % n;
+
+            unclaim(have[k].page, have[k].order);
+            if (rand() % 4)
+                heap_free(have[k].page, have[k].order);
+            else
+                heap_free_run(have[k].page, 1ULL << have[k].order);
+            out -= 1ULL << have[k].order;
+            have[k] = have[--n];
+        }
+        CHECK(heap_free_pages() == total - out);
+    }
+    while (n--)
+        heap_free(have[n].page, have[n].order);
+    CHECK(heap_free_pages() == total);
+    world_check_locks();
+}
+
+static void two_banks(void) {
+    world_create(BASE, GB(3));
+    CHECK(boot_mem_add(paddr(BASE + MB(3)), MB(50)) == 0);
+    CHECK(boot_mem_add(paddr(BASE + GB(2)), MB(100) + PAGE_SIZE) == 0);
+    page_alloc_init();
+    CHECK(hyp_maps == 2);
+    for (struct page_info *page; (page = heap_alloc(0));) {
+        uint64_t pa = mfn_to_paddr(page_to_mfn(page)).pa - BASE;
+
+        CHECK((pa >= MB(3) && pa < MB(53)) || (pa >= GB(2) && pa <= GB(2) + MB(100)));
+        CHECK(mfn_is_managed(page_to_mfn(page)));
+    }
+    CHECK(!mfn_is_managed(mfn((BASE + GB(1)) >> 12)));
+    CHECK(!mfn_is_managed(mfn(0)));
+    CHECK(!mfn_is_managed(mfn(~0ULL)));
+}
+
+static void fragmented_fresh(void) {
+    /* More holes than there are entries to split further: taking blocks must never lose or double a frame. */
+    struct page_info *page;
+
+    boot(GB(8));
+    for (unsigned i = 1; i < 250; i++) {
+        CHECK(boot_mem_reserve(paddr(BASE + i * MB(32)), PAGE_SIZE) == 0);
+        owned[(i * MB(32)) >> 12] = 1;
+    }
+    page_alloc_init();
+    for (unsigned order = 13; order-- > 0;)
+        for (unsigned i = 0; i < 60 && (page = heap_alloc(order)); i++)
+            claim(page, order);
+}
+
+static void xenheap_pages(void) {
+    uint64_t before;
+    void *a, *b;
+
+    boot(MB(64));
+    page_alloc_init();
+    before = heap_free_pages();
+    a = xenheap_alloc(0);
+    b = xenheap_alloc(3);
+    CHECK(a && b && heap_free_pages() == before - 9);
+    CHECK(virt_to_page(b)[7].count_info == (PGC_xenheap | 1));
+    CHECK(virt_to_page(b)[7].type_info == PGT_TYPE_INFO_INITIALIZER);
+    memset(b, 0xff, PAGE_SIZE << 3);
+    xenheap_free(b, 3);
+    xenheap_free(a, 0);
+    CHECK(heap_free_pages() == before);
+    panic_expected = 1;
+    if (!setjmp(panic_jmp)) {
+        xenheap_free(a, 0); /* twice */
+        CHECK(!"no panic");
+    }
+    world_reset_locks();
+}
+
+#define CHILD(fn)                         \
+    static void test_##fn(void **state) { \
+        (void)state;                      \
+        in_child(fn);                     \
+    }
+CHILD(nothing_is_touched_at_boot)
+CHILD(reserved_is_never_given)
+CHILD(every_page_once)
+CHILD(one_gigabyte)
+CHILD(random_against_a_map)
+CHILD(two_banks)
+CHILD(fragmented_fresh)
+CHILD(xenheap_pages)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_touched_at_boot),
+        cmocka_unit_test(test_reserved_is_never_given),
+        cmocka_unit_test(test_every_page_once),
+        cmocka_unit_test(test_one_gigabyte),
+        cmocka_unit_test(test_random_against_a_map),
+        cmocka_unit_test(test_two_banks),
+        cmocka_unit_test(test_fragmented_fresh),
+        cmocka_unit_test(test_xenheap_pages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,242 @@
+/* SOURCES: common/core/timer.c common/core/softirq.c common/lib/spinlock.c */
+/* Timers: order of expiry, re-arming, stopping, moving between CPUs; conversions exact to a tick. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include <hv/cpu.h>
+#include <hv/fdt.h>
+#include <hv/irq.h>
+#include <hv/printk.h>
+#include <hv/softirq.h>
+#include <hv/timer.h>
+
+#include <asm/hyp_timer.h>
+
+uint64_t fake_time;
+uint64_t fake_comparator[MAX_CPUS];
+uintptr_t percpu_offsets[MAX_CPUS];
+DEFINE_PER_CPU(uint32_t, cpu_number);
+
+static irq_handler_t the_irq;
+
+unsigned fake_timer_cpu(void) {
+    return cpu_id();
+}
+
+/* One CPU's variables are the prototypes; these tests use only that one. */
+void cpu_kick(unsigned cpu) {
+    (void)cpu;
+    fail_msg("nobody to kick");
+}
+
+void panic(const char *fmt, ...) {
+    fail_msg("panic: %s", fmt);
+    abort();
+}
+
+int fdt_next_compatible(const void *fdt, int start, const char *compat) {
+    (void)fdt;
+    (void)start;
+    (void)compat;
+    return 1;
+}
+
+int fdt_u32(const void *fdt, int node, const char *prop, uint32_t *out) {
+    (void)fdt;
+    (void)node;
+    (void)prop;
+    (void)out;
+    return -2;
+}
+
+int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq, enum irq_trigger *t) {
+    (void)fdt;
+    (void)node;
+    assert_int_equal(index, 3);
+    *irq = 26;
+    *t = IRQ_LEVEL;
+    return 0;
+}
+
+int irq_request(unsigned irq, enum irq_trigger t, irq_handler_t fn, void *arg, const char *name) {
+    (void)t;
+    (void)arg;
+    (void)name;
+    assert_int_equal(irq, 26);
+    the_irq = fn;
+    return 0;
+}
+
+/* ---- driving time ---- */
+
+static int fired[64];
+static unsigned nr_fired;
+
+static void note(void *arg) {
+    fired[nr_fired++] = (int)(intptr_t)arg;
+}
+
+static void go_to(uint64_t t) {
+    while (fake_comparator[0] <= t) {
+        if (fake_time < fake_comparator[0])
+            fake_time = fake_comparator[0];
+        assert_int_equal(the_irq(26, NULL), IRQ_DONE);
+        softirq_run();
+    }
+    fake_time = t;
+}
+
+static int setup(void **state) {
+    (void)state;
+    fake_time = 1000;
+    nr_fired = 0;
+    timers_init(NULL);
+    return 0;
+}
+
+static void expire_in_order(void **state) {
+    struct timer t[5];
+    static const uint64_t at[5] = {5000, 2000, 4000, 2000, 9000};
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        timer_init(&t[i], note, (void *)(intptr_t)i);
+        timer_set(&t[i], at[i]);
+    }
+    assert_int_equal(fake_comparator[0], 2000);
+    go_to(5000);
+    assert_int_equal(nr_fired, 4);
+    assert_int_equal(fired[0], 1); /* equal times: first set, first run */
+    assert_int_equal(fired[1], 3);
+    assert_int_equal(fired[2], 2);
+    assert_int_equal(fired[3], 0);
+    assert_true(timer_is_set(&t[4]));
+    go_to(9000);
+    assert_int_equal(nr_fired, 5);
+    assert_int_equal(fake_comparator[0], UINT64_MAX);
+}
+
+static void not_before_its_time(void **state) {
+    struct timer t;
+
+    (void)state;
+    timer_init(&t, note, NULL);
+    timer_set(&t, 3000);
+    fake_time = 2999;
+    softirq_raise(SOFTIRQ_TIMER);
+    softirq_run();
+    assert_int_equal(nr_fired, 0);
+    assert_int_equal(fake_comparator[0], 3000);
+    go_to(3000);
+    assert_int_equal(nr_fired, 1);
+}
+
+static void stopped_and_replaced(void **state) {
+    struct timer a, b;
+
+    (void)state;
+    timer_init(&a, note, (void *)1);
+    timer_init(&b, note, (void *)2);
+    timer_set(&a, 2000);
+    timer_set(&b, 3000);
+    timer_stop(&a);
+    assert_false(timer_is_set(&a));
+    timer_stop(&a); /* twice is harmless */
+    timer_set(&b, 6000);
+    go_to(5000);
+    assert_int_equal(nr_fired, 0);
+    go_to(6000);
+    assert_int_equal(nr_fired, 1);
+}
+
+static struct timer again;
+
+static void rearm(void *arg) {
+    note(arg);
+    if (nr_fired < 3)
+        timer_set(&again, fake_time + 100);
+}
+
+static void function_may_set_its_own_timer(void **state) {
+    (void)state;
+    timer_init(&again, rearm, NULL);
+    timer_set(&again, 1100);
+    go_to(10000);
+    assert_int_equal(nr_fired, 3);
+    assert_false(timer_is_set(&again));
+}
+
+static void random_against_sorted_list(void **state) {
+    enum { N = 64 };
+    static struct timer t[N];
+    uint64_t expect[N];
+    unsigned seed = 12345;
+
+    (void)state;
+    for (int i = 0; i < N; i++) {
+        timer_init(&t[i], note, NULL);
+        expect[i] = UINT64_MAX;
+    }
+    for (int step = 0; step < 20000; step++) {
+        int i;
+        uint64_t first = UINT64_MAX;
+
+        seed = seed * 1103515245 + 12345;
+        i = (int)(seed >> 16) % N;
+        if (seed & 0x100) {
+            expect[i] = fake_time + 1 + (seed >> 8) % 1000;
+            timer_set(&t[i], expect[i]);
+        } else {
+            timer_stop(&t[i]);
+            expect[i] = UINT64_MAX;
+        }
+        if (seed & 0x200) {
+            unsigned due = 0;
+
+            nr_fired = 0;
+            fake_time += 50;
+            for (int k = 0; k < N; k++)
+                if (expect[k] <= fake_time) {
+                    due++;
+                    expect[k] = UINT64_MAX;
+                }
+            softirq_raise(SOFTIRQ_TIMER);
+            softirq_run();
+            assert_int_equal(nr_fired, due);
+        }
+        for (int k = 0; k < N; k++) {
+            assert_int_equal(timer_is_set(&t[k]), expect[k] != UINT64_MAX);
+            if (expect[k] < first)
+                first = expect[k];
+        }
+        assert_true(fake_comparator[0] <= first); /* early for a stopped one, never late */
+    }
+}
+
+static void conversions(void **state) {
+    (void)state;
+    assert_int_equal(ticks_to_ns(62500000), 1000000000);
+    assert_int_equal(ns_to_ticks(1000000000) + 1 >= 62500000, 1);
+    for (uint64_t s = 1; s < 1000000; s *= 10) {
+        assert_in_range(ns_to_ticks(s * 1000000000ULL), s * 62500000 - s, s * 62500000);
+        assert_in_range(ticks_to_ns(s * 62500000), s * 1000000000ULL - s, s * 1000000000ULL);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(expire_in_order, setup),
+        cmocka_unit_test_setup(not_before_its_time, setup),
+        cmocka_unit_test_setup(stopped_and_replaced, setup),
+        cmocka_unit_test_setup(function_may_set_its_own_timer, setup),
+        cmocka_unit_test_setup(random_against_sorted_list, setup),
+        cmocka_unit_test_setup(conversions, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
