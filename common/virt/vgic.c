@@ -20,17 +20,16 @@
 /* Another CPU answers in a few microseconds unless it is stuck; its last known state counts then. */
 #define WAIT_NS 1000000ULL
 
+/* An idle SPI (vgic_note_spi()) goes to its target. */
 static void move_one(struct domain *d, unsigned bank) {
     struct vgic_spi_bank *s = &d->vgic.spi[bank];
     unsigned n = ffs64(s->moving), intid = 32 * (bank + 1) + n;
-    struct vcpu *v = d->vcpus[s->home[n]];
+    uint32_t bit = 1u << n;
+    struct vcpu *v;
     bool kick;
 
-    s->moving &= ~(1u << n);
-    spin_lock(&v->vgic.lock);
-    vgic_note_spi(v, intid); /* not ready there: it is not its target any more */
-    spin_unlock(&v->vgic.lock);
-    if ((s->b.in_lr >> n & 1) || s->target[n] >= d->max_vcpus)
+    s->moving &= ~bit;
+    if (((s->b.in_lr | s->b.active) & bit) || s->target[n] >= d->max_vcpus)
         return;
     s->home[n] = s->target[n];
     v = d->vcpus[s->home[n]];
@@ -67,6 +66,8 @@ static void set_latch(struct vgic_bank *b, uint32_t bit, struct vgic_lr *lr) {
 static void raise_line(struct vgic_bank *b, uint32_t bit, struct vgic_lr *lr) {
     if ((b->edge & bit) && !(b->line & bit))
         set_latch(b, bit, lr);
+    else if ((b->hw & bit) && lr)
+        lr->marks |= MARK_SET_PENDING; /* the guest has ended the one in the list register */
     b->line |= bit;
 }
 
@@ -313,11 +314,8 @@ void vgic_set_route(struct domain *d, unsigned intid, uint32_t affinity) {
     s->route[n] = affinity;
     /* Nobody there: it stays pending until it is routed to a vCPU. */
     s->target[n] = target < d->max_vcpus ? (uint8_t)target : 0xff;
-    if (s->home[n] != s->target[n]) {
-        s->moving |= 1u << n;
-        d->vgic.moving |= 1u << (intid / 32 - 1);
-    }
     vgic_dist_unlock(d);
+    /* Out of a list register, not ready at its old home any more, and on its way. */
     vgic_apply(d, NULL, intid - n, 1u << n, VGIC_REFRESH, true);
 }
 

@@ -18,12 +18,20 @@ static unsigned all_lrs(void) {
 
 void vgic_note_spi(struct vcpu *v, unsigned intid) {
     struct vgic_vcpu *g = &v->vgic;
+    struct vgic_dist *dist = &v->domain->vgic;
     struct vgic_spi_bank *s = vgic_spi_bank(v->domain, intid);
     unsigned bank = intid / 32 - 1, n = intid % 32;
-    uint32_t bit = 1u << n;
+    uint32_t bit = 1u << n, wanted = vgic_bank_wanted(v->domain, &s->b);
 
-    ASSERT(spin_is_held(&g->lock) && s->home[n] == v->id);
-    if (s->target[n] == v->id && (vgic_bank_wanted(v->domain, &s->b) & ~s->b.in_lr & bit))
+    ASSERT(spin_is_held(&dist->lock) && spin_is_held(&g->lock) && s->home[n] == v->id);
+    if (s->target[n] != v->id) {
+        wanted = s->b.active; /* the vCPU that took it ends it */
+        if (!((s->b.active | s->b.in_lr) & bit) && s->target[n] < v->domain->max_vcpus) {
+            s->moving |= bit;
+            dist->moving |= 1u << bank;
+        }
+    }
+    if (wanted & ~s->b.in_lr & bit)
         g->spi_ready[bank] |= bit;
     else
         g->spi_ready[bank] &= ~bit;
@@ -55,10 +63,10 @@ void vgic_fold_lr(struct vcpu *v, unsigned i) {
 
     if (s->was_pending && !(lr & LR_PENDING)) {
         /* The guest took it. An event since then is another one. */
-        if (!(s->marks & MARK_SET_PENDING))
+        if (!(s->marks & MARK_SET_PENDING)) {
             b->latch &= ~bit;
-        if (b->hw & bit)
-            b->line &= ~bit;
+            b->line &= ~(b->hw & bit);
+        }
     }
     if (lr & LR_ACTIVE)
         b->active |= bit;
@@ -75,15 +83,7 @@ void vgic_fold_lr(struct vcpu *v, unsigned i) {
     b->in_lr &= ~bit;
     g->used &= (uint16_t)~(1u << i);
     if (s->intid >= VGIC_NR_PRIVATE) {
-        struct vgic_spi_bank *spi = vgic_spi_bank(v->domain, s->intid);
-        unsigned n = s->intid % 32;
-
-        ASSERT(spin_is_held(&v->domain->vgic.lock));
         WRITE_ONCE(g->spi_lrs, (uint16_t)(g->spi_lrs & ~(1u << i)));
-        if (spi->home[n] != spi->target[n]) {
-            spi->moving |= bit;
-            v->domain->vgic.moving |= 1u << (s->intid / 32 - 1);
-        }
         vgic_note_spi(v, s->intid);
     }
 }
@@ -166,6 +166,12 @@ static void put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid)
     uint64_t lr = intid | (uint64_t)b->prio[n] << LR_PRIORITY_SHIFT;
 
     pending = pending && (vgic_bank_open(v->domain, b) & bit);
+    if (intid >= VGIC_NR_PRIVATE && vgic_spi_bank(v->domain, intid)->target[n] != v->id) {
+        /* Active here, pending for another vCPU, which gets it when this one is done. */
+        pending = false;
+        if (!(b->hw & bit))
+            lr |= LR_EOI;
+    }
     if (b->hw & bit) {
         /* Pending and active at once is not to be had with HW (IHI 0069, ICH_LR<n>_EL2.State). */
         pending = pending && !active;
@@ -302,7 +308,8 @@ bool vgic_settle(struct vcpu *v, bool with_spis) {
     ASSERT(spin_is_held(&g->lock));
     if (vgic_local(v)) {
         vgic_fill(v, with_spis);
-        return false;
+        /* One that waits in WFI with its state loaded does not see its list registers. */
+        return READ_ONCE(v->state) == VCPU_BLOCKED && g->used;
     }
     if (!vgic_private_ready(v) && !g->ready_banks && !g->resync)
         return false;

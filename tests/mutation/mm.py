@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Breaks common/mm in many small ways and shows that some unit test fails for each.
+
+Each mutant is one file with one text replaced, in a copy of the tree's sources; the tests named
+below are built against it and run. A mutant that no test notices is a hole in the tests: exit 1.
+"""
+
+import concurrent.futures
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CFLAGS = (
+    "-std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -DHF_HOST_TEST=1 "
+    "-DHF_DEBUG=1 -w -Itests/fake/include -Itests/unit -Iinclude -Iarch/arm64/include "
+    "-isystem build/include"
+).split()
+# In the order of what finds most, soonest.
+TESTS = [
+    "test_type_info",
+    "test_type_info32",
+    "test_p2m",
+    "test_p2m_model",
+    "test_page_alloc",
+    "test_slab",
+    "test_boot_mem",
+]
+
+# (file, what is there, what takes its place)
+MUTANTS = [
+    # type_info: masks and counts
+    ("include/hv/type_info.h", "(((type_info_t)1 << PGT_GFN_BITS) - 1)", "(((type_info_t)1 << (PGT_GFN_BITS - 1)) - 1)"),
+    ("include/hv/type_info.h", "return (t & ~PGT_GFN_MASK) | type_info_gfn_field(g);", "return t | type_info_gfn_field(g);"),
+    ("include/hv/type_info.h", "return (t & ~PGT_GFN_MASK) | type_info_gfn_field(g);", "return type_info_gfn_field(g);"),
+    ("include/hv/type_info.h", "*out = (t & PGT_COUNT_MASK) ? t : t & ~PGT_TYPE_MASK;", "*out = t;"),
+    ("include/hv/type_info.h", "if ((t & PGT_COUNT_MASK) == PGT_COUNT_MASK)", "if (0)"),
+    # the compare in the exchange of the GFN
+    ("include/hv/page.h", "if (unlikely((old & PGT_GFN_MASK) != type_info_gfn_field(expected)))", "if (0)"),
+    # references
+    ("common/mm/page_ref.c", "if (!refs || refs == PGC_COUNT_MASK)", "if (!refs)"),
+    ("common/mm/page_ref.c", "if (!refs || refs == PGC_COUNT_MASK)", "if (refs == PGC_COUNT_MASK)"),
+    ("common/mm/page_ref.c", "if (likely(page->u.owner == owner))", "if (1)"),
+    ("common/mm/page_ref.c", "if (type_info_has_gfn(page->type_info))", "if (0)"),
+    ("common/mm/page_ref.c", "        page_list_del(&owner->pages, page);\n        owner->tot_pages--;", "        page_list_del(&owner->pages, page);"),
+    ("common/mm/page_ref.c", "owner->xenheap_pages--;", ""),
+    ("common/mm/page_ref.c", "    page->count_info = 0;\n    heap_free(page, 0);", "    heap_free(page, 0);"),
+    # owners
+    ("common/mm/page_owner.c", "owner->tot_pages <= owner->max_pages - nr", "owner->tot_pages < owner->max_pages + nr"),
+    ("common/mm/page_owner.c", "if (!owner->dying && nr <=", "if (nr <="),
+    ("common/mm/page_owner.c", "page->type_info = PGT_TYPE_INFO_INITIALIZER;\n    page->u.owner = owner;", "page->u.owner = owner;"),
+    ("common/mm/page_owner.c", "owner->tot_pages -= nr;", ""),
+    ("common/mm/page_owner.c", "    l->tail = link_to(last);\n}", "}"),
+    ("common/mm/page_owner.c", "        park_locked(owner, page);\n", ""),
+    # heap
+    ("common/mm/heap.c", "if (order >= SECTION_ORDER && !fresh_is_formatted(n))", "if (0)"),
+    ("common/mm/heap.c", "return page->count_info == PGC_free && page->u.order == order;", "return page->count_info == PGC_free;"),
+    ("common/mm/heap.c", "    page->count_info = 0;\n", ""),
+    ("common/mm/heap.c", "while (have-- > order)", "while (--have > order)"),
+    ("common/mm/heap.c", "        order = MIN(order, ffs64(first));", ""),
+    ("common/mm/heap.c", "free_pages -= 1ULL << order;", ""),
+    ("common/mm/fresh.c", "    clear_range(frame_table + first, SECTION_PAGES * sizeof(struct page_info));\n", ""),
+    ("common/mm/fresh.c", "        if (from >= to) {\n            i++;\n            continue;\n        }", "        if (from >= to) {\n            break;\n        }"),
+    ("common/mm/fresh.c", "nr_fresh_pages -= to - from;", ""),
+    ("common/mm/xenheap.c", "page[i].type_info = PGT_TYPE_INFO_INITIALIZER;", ""),
+    ("common/mm/xenheap.c", "i < 1ULL << order; i++) {\n        /*", "i < 1; i++) {\n        /*"),
+    # page tables
+    ("common/mm/pt.c", "return whole && leaf_ok ? PT_WRITE : PT_ADD_TABLE;", "return leaf_ok ? PT_WRITE : PT_ADD_TABLE;"),
+    ("common/mm/pt.c", "return whole ? PT_CLEAR : PT_SPLIT;", "return PT_CLEAR;"),
+    ("common/mm/pt.c", "return whole && !keep_tables ? PT_UNLINK : PT_DESCEND;", "return PT_DESCEND;"),
+    ("common/mm/pt.c", "!((va | pa) & (pt_entry_size(level) - 1))", "!(va & (pt_entry_size(level) - 1))"),
+    ("common/mm/pt.c", "child[i] = pte_make_leaf(pa + i * step, level + 1, attr);", "child[i] = pte_make_leaf(pa + i * step, level, attr);"),
+    ("common/mm/pt.c", "    pt_used_add(pt, child, PT_ENTRIES);\n", ""),
+    ("common/mm/pt.c", "    pt->ops->flush(pt, ALIGN_DOWN(va, pt_entry_size(level)), pt_entry_size(level));\n", ""),
+    ("common/mm/pt.c", "            out->any = true;\n            removed++;", "            removed++;"),
+    ("common/mm/pt.c", "        table[i] = 0;\n", ""),
+    ("common/mm/pt.c", "            needed++;\n            break;\n        default:", "            break;\n        default:"),
+    ("common/mm/pt.c", "case PT_LEAF:\n            return PT_REFUSE;", "case PT_LEAF:\n            return PT_WRITE;"),
+    ("common/mm/pt_read.c", "if (pt->counted && pt_used(slot) == 1)", "if (0)"),
+    # p2m
+    ("common/mm/p2m_unmap.c", "    flush_removed(p2m, va, size, &parked);\n", ""),
+    ("common/mm/p2m_unmap.c", "    pt_park(&p2m->pt, &rq, &parked);\n    flush_removed(p2m, va, size, &parked);", "    flush_removed(p2m, va, size, &parked);\n    pt_park(&p2m->pt, &rq, &parked);"),
+    ("common/mm/p2m_unmap.c", "page_list_empty(&parked->tables) && parked->leaves == 1", "parked->leaves == 1"),
+    ("common/mm/p2m_unmap.c", "tlb_flush_ipa(p2m->vttbr, va, size >> PAGE_SHIFT, PAGE_SIZE);", "tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);"),
+    ("common/mm/p2m_unmap.c", "    WRITE_ONCE(*slot, 0);\n    tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);\n    unmap_mirror(p2m, va, PAGE_SIZE);\n    drop_leaf(p2m, va, PAGE_SIZE, old, PT_LEVELS - 1);\n    return true;", "    WRITE_ONCE(*slot, 0);\n    drop_leaf(p2m, va, PAGE_SIZE, old, PT_LEVELS - 1);\n    return true;"),
+    ("common/mm/p2m_unmap.c", "            page_set_gfn(&page[i], gfn_add(g, i), INVALID_GFN);", "            ;"),
+    ("common/mm/p2m_unmap.c", "    else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))", "    else if (p2m_type_in(t, P2M_ANY_XENHEAP))"),
+    ("common/mm/p2m_unmap.c", "if (needed > p2m->pool_free)", "if (0)"),
+    ("common/mm/p2m_unmap.c", "if ((pte_addr(e) >> PAGE_SHIFT) + offset != m.mfn)", "if (0)"),
+    ("common/mm/p2m_unmap.c", "    if (!pte_is_valid(e))\n        return -ENOENT;\n    return p2m_type_in", "    if (!pte_is_valid(e))\n        return 0;\n    return p2m_type_in"),
+    ("common/mm/p2m_unmap.c", "P2M_TRACKED | P2M_ANY_MMIO | P2M_ANY_FOREIGN);", "~0u);"),
+    ("common/mm/p2m_map.c", "            page_set_gfn(&page[i], INVALID_GFN, gfn_add(g, i));", "            ;"),
+    ("common/mm/p2m_map.c", "    if (p2m->dying)\n        return -EPERM;", ""),
+    ("common/mm/p2m_map.c", "        if (type_info_has_gfn(page->type_info))\n            return -EBUSY;", ""),
+    ("common/mm/p2m_map.c", "page->u.owner != p2m->owner ||", ""),
+    ("common/mm/p2m_map.c", "|| !(c & PGC_xenheap) != !xenheap", ""),
+    ("common/mm/p2m_map.c", "    if (!p2m_type_in(p2m_pte_type(e), P2M_TRACKED))\n        return -EBUSY;", ""),
+    ("common/mm/p2m_map.c", "g.gfn < limit && nr <= limit - g.gfn", "g.gfn < limit"),
+    ("common/mm/p2m_map.c", "    if (needed > p2m->pool_free)\n        return -ENOMEM;", ""),
+    ("common/mm/p2m_map.c", "    else\n        pt_slot_filled(&p2m->pt, slot);", ""),
+    ("common/mm/p2m_map.c", "    if (p2m->max_mapped_gfn < g.gfn + nr - 1)\n        p2m->max_mapped_gfn = g.gfn + nr - 1;", ""),
+    ("common/mm/p2m_populate.c", "        clear_range(va + at, step);", ""),
+    ("common/mm/p2m_populate.c", "        page_give_up_run(p2m->owner, page, nr);", "        ;"),
+    ("common/mm/p2m_populate.c", "        heap_free(page, *order);", "        ;"),
+    ("common/mm/p2m_pool.c", "    p2m->pool_free++;\n}", "}"),
+    ("common/mm/p2m_global.c", "return ram | S2_WRITE | S2_XN;", "return ram | S2_WRITE;"),
+    ("common/mm/p2m_global.c", "        vmid_next = v + 1;", "        vmid_next = v;"),
+    ("common/mm/p2m.c", "page = mfn_to_page(m);\n        if (!get_page(page, p2m->owner))", "page = mfn_to_page(m);\n        if (0)"),
+    ("common/mm/p2m.c", "            p2m->relinquish_next = end;", ""),
+    ("common/mm/boot_mem.c", "    if (set_overlaps(&banks, r))\n        return -EEXIST;", ""),
+    ("common/mm/boot_mem.c", "s->range[i].end <= addr", "s->range[i].end < addr"),
+    ("common/mm/boot_mem.c", "rc = set_subtract(&free_mem, whole_pages(reserved.range[i]));", "rc = 0;"),
+    ("common/mm/slab.c", "        memset(p, 0, class_size[c]);", "        ;"),
+    ("common/mm/slab.c", "    if (!s.free)\n        page_list_push(&partial[s.class], page);", ""),
+    ("common/mm/slab.c", "    if (!s.used) {", "    if (0) {"),
+]
+
+
+def sources(test):
+    with open(os.path.join(ROOT, "tests/unit", test + ".c"), encoding="utf-8") as f:
+        m = re.search(r"/\* SOURCES: *(.*?) *\*/", f.read())
+    return (m.group(1).split() if m else []) + ["tests/unit/%s.c" % test]
+
+
+def copy_tree(to):
+    for part in ("common/mm", "include", "arch/arm64/include", "tests/fake", "tests/unit"):
+        shutil.copytree(os.path.join(ROOT, part), os.path.join(to, part))
+    os.makedirs(os.path.join(to, "build"))
+    os.symlink(os.path.join(ROOT, "build/include"), os.path.join(to, "build/include"))
+
+
+def uses(test, path):
+    """A test that neither links nor includes the file cannot notice the mutant."""
+    return path.endswith(".h") or path in sources(test)
+
+
+def failing_test(tree, path):
+    """The first test that fails (or does not compile, or does not end), or None."""
+    for test in TESTS:
+        if path and not uses(test, path):
+            continue
+        exe = os.path.join(tree, test)
+        cmd = ["gcc", *CFLAGS, "-o", exe, *sources(test), "-lcmocka"]
+        if subprocess.run(cmd, cwd=tree, capture_output=True, check=False).returncode:
+            return test + " (does not compile)"
+        try:
+            run = subprocess.run([exe], cwd=tree, capture_output=True, timeout=300, check=False)
+            if run.returncode:
+                return test
+        except subprocess.TimeoutExpired:
+            return test + " (does not end)"
+    return None
+
+
+def try_mutant(mutant):
+    path, old, new = mutant
+    with tempfile.TemporaryDirectory() as tree:
+        copy_tree(tree)
+        where = os.path.join(tree, path)
+        with open(where, encoding="utf-8") as f:
+            text = f.read()
+        if text.count(old) < 1:
+            return "the text is not there any more"
+        with open(where, "w", encoding="utf-8") as f:
+            f.write(text.replace(old, new, 1))
+        return failing_test(tree, path)
+
+
+def main():
+    chosen = [m for m in MUTANTS if not sys.argv[1:] or any(a in m[0] for a in sys.argv[1:])]
+    survived = 0
+    with tempfile.TemporaryDirectory() as tree:
+        copy_tree(tree)
+        failed = failing_test(tree, None)
+        if failed:
+            sys.exit("fails without any change: " + failed)
+    jobs = int(os.environ.get("JOBS", "2"))
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for (path, old, new), by in zip(chosen, pool.map(try_mutant, chosen)):
+            bad = by is None or "not there" in by or "not compile" in by
+            survived += bad
+            line = old.strip().split("\n")[0]
+            print("%-9s %s: %s -> %s  [%s]" % ("SURVIVED" if bad else "caught", os.path.basename(path), line, new.strip().split("\n")[0] or "nothing", by), flush=True)
+    print("%d mutants, %d not caught" % (len(chosen), survived))
+    return 1 if survived else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
