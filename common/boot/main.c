@@ -88,7 +88,6 @@ void hv_main(uint64_t fdt_addr) {
 
     sched_init();
     sched_init_cpu();
-    p2m_global_init();
     mm_preempt_hook = preempt_point;
     vgic_init_host();
     vtimer_init_host(fdt);
@@ -96,6 +95,7 @@ void hv_main(uint64_t fdt_addr) {
     guest_init_cpu();
     cpus_start();
     features_print();
+    p2m_global_init(); /* stage 2 is shaped by what every CPU can do */
     guest_features_init();
 
     domains_init();

@@ -23,11 +23,13 @@
 unsigned nr_cpus = 1, nr_online = 1;
 
 static uint64_t mpidrs[MAX_CPUS];
-static bool online[MAX_CPUS];
+/* STARTING -> ONLINE by the CPU itself or -> FAILED by the boot CPU, whoever is first. */
+enum cpu_state { CPU_OFF, CPU_STARTING, CPU_ONLINE, CPU_FAILED, CPU_STOPPED };
+static enum cpu_state states[MAX_CPUS];
 static struct boot_cpu boot_cpus[MAX_CPUS];
 
 bool cpu_is_online(unsigned cpu) {
-    return cpu < MAX_CPUS && __atomic_load_n(&online[cpu], __ATOMIC_ACQUIRE);
+    return cpu < MAX_CPUS && __atomic_load_n(&states[cpu], __ATOMIC_ACQUIRE) == CPU_ONLINE;
 }
 
 uint64_t cpu_mpidr(unsigned cpu) {
@@ -73,7 +75,7 @@ void cpus_init(const void *fdt) {
     int cpus = fdt_path_offset(fdt, "/cpus"), node;
 
     mpidrs[0] = cpu_own_mpidr();
-    online[0] = true;
+    states[0] = CPU_ONLINE;
     if (cpus < 0) {
         printk("error: no /cpus node: using the boot CPU only\n");
         return;
@@ -84,10 +86,29 @@ void cpus_init(const void *fdt) {
     }
 }
 
+/* True: it was still on its way. */
+static bool leave_starting(unsigned cpu, enum cpu_state to) {
+    enum cpu_state starting = CPU_STARTING;
+
+    return __atomic_compare_exchange_n(&states[cpu], &starting, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+/* True: it came up. */
+static bool wait_for_cpu(unsigned cpu) {
+    uint64_t start = time_ticks(), limit = ns_to_ticks(CPU_START_TIMEOUT_NS);
+
+    while (!cpu_is_online(cpu)) {
+        if (time_ticks() - start > limit)
+            return !leave_starting(cpu, CPU_FAILED);
+        cpu_relax();
+    }
+    return true;
+}
+
 static bool start_cpu(unsigned cpu) {
     struct boot_cpu *b = &boot_cpus[cpu];
     vaddr_t stack = stack_alloc();
-    uint64_t deadline;
     int rc;
 
     if (!stack || percpu_alloc(cpu)) {
@@ -99,23 +120,22 @@ static bool start_cpu(unsigned cpu) {
     b->sp = stack + STACK_SIZE;
     b->percpu = percpu_offsets[cpu];
     b->id = cpu;
+    states[cpu] = CPU_STARTING;
     dsb(sy);
     rc = firmware_cpu_on(mpidrs[cpu], virt_to_phys(secondary_entry), (uint64_t)(uintptr_t)b);
     if (rc) {
         printk("error: CPU %u (MPIDR 0x%llx): CPU_ON failed (%d); not started\n", cpu,
                (unsigned long long)mpidrs[cpu], rc);
+        states[cpu] = CPU_OFF;
+        stack_free(stack);
         return false;
     }
-    deadline = time_ticks() + ns_to_ticks(CPU_START_TIMEOUT_NS);
-    while (!cpu_is_online(cpu)) {
-        if (time_ticks() > deadline) {
-            printk("error: CPU %u (MPIDR 0x%llx): did not come up in 1 s; not used\n", cpu,
-                   (unsigned long long)mpidrs[cpu]);
-            return false;
-        }
-        cpu_relax();
-    }
-    return true;
+    if (wait_for_cpu(cpu))
+        return true;
+    /* Its stack and its area stay its own: it may still be on its way. */
+    printk("error: CPU %u (MPIDR 0x%llx): did not come up in 1 s; not used\n", cpu,
+           (unsigned long long)mpidrs[cpu]);
+    return false;
 }
 
 void cpus_start(void) {
@@ -126,7 +146,10 @@ void cpus_start(void) {
 }
 
 void cpu_set_online(void) {
-    __atomic_store_n(&online[cpu_id()], true, __ATOMIC_RELEASE);
+    if (leave_starting(cpu_id(), CPU_ONLINE))
+        return;
+    firmware_cpu_off();
+    cpu_stop_self();
 }
 
 void cpu_kick(unsigned cpu) {
@@ -143,9 +166,10 @@ void cpus_stop_others(void) {
 }
 
 void cpu_stop_self(void) {
-    __atomic_store_n(&online[cpu_id()], false, __ATOMIC_RELEASE);
+    __atomic_store_n(&states[cpu_id()], CPU_STOPPED, __ATOMIC_RELEASE);
+    /* Not WFI, which a pending interrupt ends at once although it is masked. */
     for (;;)
-        cpu_wait_for_interrupt();
+        wfe();
 }
 
 static void __noreturn stop_machine(const char *what) {

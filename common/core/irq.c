@@ -107,18 +107,29 @@ void irq_dispatch(void) {
     }
 }
 
+/* Cells of one specifier: 3, or 4 where PPIs may be partitioned (GICv3 binding). 0: not a GIC's. */
+static unsigned specifier_cells(const void *fdt, int node) {
+    int parent = fdt_interrupt_parent(fdt, node);
+    uint32_t cells = 0;
+
+    if (parent < 0 || fdt_u32(fdt, parent, "#interrupt-cells", &cells) || cells < 3 || cells > 4)
+        return 0;
+    return cells;
+}
+
 /* GIC binding: type (0 SPI, 1 PPI), number, flags (bits 1:0 edge, bits 3:2 level). */
 int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq,
                  enum irq_trigger *trigger) {
     int len;
     const fdt32_t *cell = fdt_getprop(fdt, node, "interrupts", &len);
+    unsigned cells = specifier_cells(fdt, node);
     uint32_t type, num, flags;
 
     if (!cell)
         return -ENOENT;
-    if (len < 0 || (uint64_t)len < (index + 1ULL) * 12)
+    if (!cells || (unsigned)len % (cells * 4) || index >= (unsigned)len / (cells * 4))
         return -EINVAL;
-    cell += index * 3;
+    cell += index * cells;
     type = fdt32_to_cpu(cell[0]);
     num = fdt32_to_cpu(cell[1]);
     flags = fdt32_to_cpu(cell[2]);

@@ -1,4 +1,4 @@
-/* Per-CPU areas: copies of the .percpu section, found through an offset in the CPU's thread register. */
+/* Per-CPU areas: areas of the shape of section percpu_data, found through an offset in the CPU's thread register. */
 #include <hv/errno.h>
 #include <hv/mm.h>
 #include <hv/percpu.h>
@@ -9,7 +9,7 @@ extern char _percpu_start[], _percpu_end[];
 uintptr_t percpu_offsets[MAX_CPUS];
 DEFINE_PER_CPU(uint32_t, cpu_number);
 
-/* CPU 0 lives in the prototype, so a copy starts from the state CPU 0 had: callers set up their own. */
+/* Zeroed, not copied: CPU 0 lives in the prototype, and its state is nobody else's. */
 int percpu_alloc(unsigned cpu) {
     size_t size = (size_t)(_percpu_end - _percpu_start);
     char *area;

@@ -20,19 +20,20 @@ struct timer_queue {
 static DEFINE_PER_CPU(struct timer_queue, timer_queue);
 
 uint64_t timer_hz;
-/* ns = ticks * mult >> 32 and back: 64x64->128 multiplication keeps every tick exact */
-static uint64_t ticks_to_ns_mult, ns_to_ticks_mult;
+
+#define NS_PER_S 1000000000ULL
 
 uint64_t time_ticks(void) {
     return hyp_timer_count();
 }
 
+/* Whole seconds apart from the rest: no product overflows while timer_hz is below 2^32. */
 uint64_t ticks_to_ns(uint64_t ticks) {
-    return (uint64_t)(((unsigned __int128)ticks * ticks_to_ns_mult) >> 32);
+    return ticks / timer_hz * NS_PER_S + ticks % timer_hz * NS_PER_S / timer_hz;
 }
 
 uint64_t ns_to_ticks(uint64_t ns) {
-    return (uint64_t)(((unsigned __int128)ns * ns_to_ticks_mult) >> 32);
+    return ns / NS_PER_S * timer_hz + ns % NS_PER_S * timer_hz / NS_PER_S;
 }
 
 uint64_t time_ns(void) {
@@ -55,6 +56,11 @@ static enum irq_result timer_irq(unsigned irq, void *arg) {
     return IRQ_DONE;
 }
 
+/*
+ * A timer that was set here while its function still runs on another CPU waits for that: the
+ * comparator is then set to a time gone by, so this is tried again at once. Whoever sees cpu = -1 of
+ * a timer that expired sees running_on too, and fn's end before running_on = -1.
+ */
 static void timer_softirq(void) {
     struct timer_queue *q = &this_cpu(timer_queue);
 
@@ -62,15 +68,15 @@ static void timer_softirq(void) {
     while (!list_empty(&q->timers)) {
         struct timer *t = list_first(&q->timers, struct timer, link);
 
-        if (t->expires > time_ticks())
+        if (t->expires > time_ticks() || __atomic_load_n(&t->running_on, __ATOMIC_ACQUIRE) >= 0)
             break;
         list_del(&t->link);
-        t->cpu = -1;
         WRITE_ONCE(t->running_on, (int)cpu_id());
+        __atomic_store_n(&t->cpu, -1, __ATOMIC_RELEASE);
         spin_unlock(&q->lock);
         t->fn(t->arg);
         spin_lock(&q->lock);
-        WRITE_ONCE(t->running_on, -1);
+        __atomic_store_n(&t->running_on, -1, __ATOMIC_RELEASE);
     }
     program(q);
     spin_unlock(&q->lock);
@@ -99,8 +105,6 @@ void timers_init(const void *fdt) {
         timer_hz = hz;
     if (timer_hz < 1000000 || timer_hz > 4000000000ULL)
         panic("timer: counter frequency %llu Hz is not usable", (unsigned long long)timer_hz);
-    ticks_to_ns_mult = (1000000000ULL << 32) / timer_hz;
-    ns_to_ticks_mult = (timer_hz << 32) / 1000000000u;
     softirq_register(SOFTIRQ_TIMER, timer_softirq);
     timers_init_cpu();
     if (irq_request(irq, trigger, timer_irq, NULL, "hypervisor timer"))
@@ -115,10 +119,14 @@ void timer_init(struct timer *t, void (*fn)(void *), void *arg) {
     t->running_on = -1;
 }
 
-/* Takes t off whatever CPU's queue it is on; that CPU's comparator may fire once for nothing. */
+/*
+ * Takes t off whatever CPU's queue it is on; that CPU's comparator may fire once for nothing.
+ * t->cpu leaves -1 by compare-and-swap under the lock of the queue that t joins, and comes back to
+ * it under the same.
+ */
 static void dequeue(struct timer *t) {
     for (;;) {
-        int cpu = READ_ONCE(t->cpu);
+        int cpu = __atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE);
         struct timer_queue *q;
 
         if (cpu < 0)
@@ -127,7 +135,7 @@ static void dequeue(struct timer *t) {
         spin_lock(&q->lock);
         if (t->cpu == cpu) {
             list_del(&t->link);
-            t->cpu = -1;
+            __atomic_store_n(&t->cpu, -1, __ATOMIC_RELEASE);
         }
         spin_unlock(&q->lock);
     }
@@ -135,13 +143,20 @@ static void dequeue(struct timer *t) {
 
 void timer_set(struct timer *t, uint64_t expires) {
     struct timer_queue *q = &this_cpu(timer_queue);
+    int none = -1;
     struct list *at;
 
-    if (READ_ONCE(t->cpu) >= 0)
-        dequeue(t);
+    dequeue(t);
     spin_lock(&q->lock);
+    while (!__atomic_compare_exchange_n(&t->cpu, &none, (int)cpu_id(), false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+        /* Set on another CPU at the same time: the later one counts. */
+        spin_unlock(&q->lock);
+        dequeue(t);
+        spin_lock(&q->lock);
+        none = -1;
+    }
     t->expires = expires;
-    t->cpu = (int)cpu_id();
     for (at = q->timers.prev; at != &q->timers; at = at->prev)
         if (list_entry(at, struct timer, link)->expires <= expires)
             break;
@@ -154,10 +169,12 @@ void timer_set(struct timer *t, uint64_t expires) {
 void timer_stop(struct timer *t) {
     int on;
 
-    if (READ_ONCE(t->cpu) >= 0)
+    /* A function that was running may have set its timer again. */
+    do {
         dequeue(t);
-    while ((on = READ_ONCE(t->running_on)) >= 0 && on != (int)cpu_id())
-        cpu_relax();
+        while ((on = __atomic_load_n(&t->running_on, __ATOMIC_ACQUIRE)) >= 0 && on != (int)cpu_id())
+            cpu_relax();
+    } while (READ_ONCE(t->cpu) >= 0);
 }
 
 bool timer_is_set(const struct timer *t) {

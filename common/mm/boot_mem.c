@@ -1,4 +1,5 @@
-/* Memory before the page allocator: which ranges are RAM, which are reserved, which are still free. */
+/* Memory before the page allocator: which ranges are RAM, which are reserved, which are still free.
+ */
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/mm.h>

@@ -1,4 +1,5 @@
-/* The heap: free blocks of 2^order frames in buddy lists, merged again when both halves are free. */
+/* The heap: free blocks of 2^order frames in buddy lists, merged again when both halves are free.
+ */
 #include "heap.h"
 
 #include <hv/bits.h>

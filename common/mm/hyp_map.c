@@ -93,8 +93,8 @@ static int prepare(struct pt *pt, const struct pt_request *rq, void **list) {
 }
 
 /*
- * The heap's lock ranks below ours, so pages are had before the lock is taken; should the table have
- * changed in between such that they are too few, the whole is tried again.
+ * The heap's lock ranks below ours, so pages are had before the lock is taken; should the table
+ * have changed in between such that they are too few, the whole is tried again.
  */
 static int commit(struct pt *pt, const struct pt_request *rq,
                   void (*act)(struct pt *, const struct pt_request *)) {

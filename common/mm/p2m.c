@@ -140,7 +140,8 @@ int p2m_relinquish(struct p2m *p2m) {
                 unsigned level;
 
                 (void)pt_lookup(&p2m->pt, va, &level);
-                end = ALIGN_DOWN(va, 1ULL << pt_level_shift(level)) + (1ULL << pt_level_shift(level));
+                end =
+                    ALIGN_DOWN(va, 1ULL << pt_level_shift(level)) + (1ULL << pt_level_shift(level));
             }
             p2m_remove_locked(p2m, va, end - va);
             p2m->relinquish_next = end;

@@ -58,7 +58,8 @@ static int audit_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
     return 0;
 }
 
-/* Invariant 1 from the pages' side: as many owned pages have a GFN as the table has entries of such pages. */
+/* Invariant 1 from the pages' side: as many owned pages have a GFN as the table has entries of such
+ * pages. */
 static uint64_t count_gfns(struct audit *a, const struct page_list *l, uint64_t expected) {
     uint64_t with_gfn = 0, pages = 0;
 

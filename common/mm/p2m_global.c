@@ -1,4 +1,5 @@
-/* What is the same for all stage-2 tables: their shape, the attributes of each type, and the VMIDs. */
+/* What is the same for all stage-2 tables: their shape, the attributes of each type, and the VMIDs.
+ */
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/printk.h>

@@ -34,8 +34,8 @@ void p2m_pool_drain(struct p2m *p2m);
 
 /* ---- p2m_unmap.c ---- */
 /*
- * Takes [va, va+size) out, flushes once, drops what the entries held. Needs the write lock; the tables that splits need are
- * in the pool.
+ * Takes [va, va+size) out, flushes once, drops what the entries held. Needs the write lock; the
+ * tables that splits need are in the pool.
  */
 void p2m_remove_locked(struct p2m *p2m, uint64_t va, uint64_t size);
 /* The same for a valid last-level entry that the caller fills again under the same lock. */

@@ -44,8 +44,8 @@ static int check_pages(const struct p2m *p2m, mfn_t m, uint64_t nr, enum p2m_typ
 }
 
 /*
- * Tables for the mapping when its place was emptied before: what the emptying splits off plus at most
- * what a map into a bare tree takes.
+ * Tables for the mapping when its place was emptied before: what the emptying splits off plus at
+ * most what a map into a bare tree takes.
  */
 static int64_t displace_needs(const struct p2m *p2m, const struct pt_request *rq) {
     int64_t split = p2m_remove_needs(p2m, rq->va, rq->size);

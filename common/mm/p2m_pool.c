@@ -1,4 +1,5 @@
-/* Table pages of one p2m: reserved when the domain is made, so that no guest draws on the heap (invariant 12). */
+/* Table pages of one p2m: reserved when the domain is made, so that no guest draws on the heap
+ * (invariant 12). */
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/mm.h>

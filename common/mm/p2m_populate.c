@@ -1,4 +1,5 @@
-/* Giving a domain fresh RAM: from the heap, cleared, in the largest blocks that alignment and heap allow. */
+/* Giving a domain fresh RAM: from the heap, cleared, in the largest blocks that alignment and heap
+ * allow. */
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/mm.h>
@@ -12,8 +13,9 @@ void (*mm_preempt_hook)(void);
 #define SCRUB_STEP MB(2)
 
 /*
- * What the guest gets is zero, for a guest that looks past the caches as well (unless stage 2 keeps it from
- * doing so): dirty lines must not be written back later over what it stores with its MMU off.
+ * What the guest gets is zero, for a guest that looks past the caches as well (unless stage 2 keeps
+ * it from doing so): dirty lines must not be written back later over what it stores with its MMU
+ * off.
  */
 static void scrub(struct page_info *page, unsigned order) {
     char *va = page_to_virt(page);

@@ -51,7 +51,8 @@ static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
             put_page(&page[i]);
 }
 
-/* The device's view goes before any frame is let go. A mirror that fails has stopped its device itself. */
+/* The device's view goes before any frame is let go. A mirror that fails has stopped its device
+ * itself. */
 static void unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size) {
     uint64_t g = va >> PAGE_SHIFT, end = g + (size >> PAGE_SHIFT);
 

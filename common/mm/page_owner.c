@@ -121,7 +121,8 @@ void xenheap_unshare(void *va) {
 
 /* ---- giving up ---- */
 
-/* True when our reference was the last and the page is nobody's now; false when others still hold it. */
+/* True when our reference was the last and the page is nobody's now; false when others still hold
+ * it. */
 static bool drop_allocated(struct page_info *page) {
     count_info_t old = PGC_allocated | 1;
 

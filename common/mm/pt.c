@@ -36,8 +36,7 @@ static bool leaf_allowed(unsigned level, uint64_t va, uint64_t pa) {
 static enum pt_action choose(const struct pt *pt, const struct pt_request *rq, enum pt_have have,
                              unsigned level, uint64_t va, uint64_t end) {
     return pt_choose_action(have, rq->want, end - va == pt_entry_size(level),
-                            leaf_allowed(level, va, rq->pa + (va - rq->va)),
-                            !pt->counted);
+                            leaf_allowed(level, va, rq->pa + (va - rq->va)), !pt->counted);
 }
 
 /* A missing table is thought full of `have`. */
@@ -124,7 +123,8 @@ void pt_map(struct pt *pt, const struct pt_request *rq) {
 
 /* ---- unmap, first phase ---- */
 
-/* One leaf becomes a table of leaves that say the same; the old entry is gone everywhere in between. */
+/* One leaf becomes a table of leaves that say the same; the old entry is gone everywhere in
+ * between. */
 static pte_t *split_leaf(struct pt *pt, pte_t *e, unsigned level, uint64_t va) {
     uint64_t step = pt_entry_size(level + 1), pa = pte_addr(*e);
     pte_t attr = *e & ~(PTE_ADDR | PTE_VALID | PTE_TABLE);

@@ -76,7 +76,8 @@ int pt_walk(const struct pt *pt, uint64_t va, uint64_t size, pt_visit_fn fn, voi
     return walk_level(pt->start_level, pt_root(pt), va, va + size, fn, arg);
 }
 
-static bool next_in(unsigned level, const pte_t *table, uint64_t va, uint64_t end, uint64_t *found) {
+static bool next_in(unsigned level, const pte_t *table, uint64_t va, uint64_t end,
+                    uint64_t *found) {
     for (uint64_t next; va < end; va = next) {
         pte_t e = table[pt_index(level, va)];
 

@@ -128,7 +128,8 @@ void hv_free(void *p) {
     base = (void *)((uintptr_t)p & ~(uintptr_t)(PAGE_SIZE - 1));
     spin_lock(&slab_lock);
     s = unpack(page);
-    BUG_ON(s.class >= NR_CLASSES || !s.used || ((uintptr_t)p - (uintptr_t)base) % class_size[s.class]);
+    BUG_ON(s.class >= NR_CLASSES || !s.used ||
+           ((uintptr_t)p - (uintptr_t)base) % class_size[s.class]);
     if (!s.free)
         page_list_push(&partial[s.class], page);
     *(uint16_t *)p = (uint16_t)s.free;

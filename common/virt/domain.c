@@ -111,7 +111,7 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
         hv_free(d);
         return NULL;
     }
-    d->vcpus_alive = vcpus;
+    d->vcpus_alive = vcpus + 1; /* the one more is for domain_shutdown() */
     spin_lock(&domains_lock);
     list_append(&domains, &d->link);
     spin_unlock(&domains_lock);
@@ -120,8 +120,9 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
 
 void domain_start(struct domain *d) {
     BUG_ON(d->state != DOMAIN_BUILDING);
-    d->state = DOMAIN_RUNNING;
     BUG_ON(!vcpu_claim(d->vcpus[0]));
+    /* It may be shut down from here on; vCPU 0 is claimed, so it is counted when it comes online. */
+    __atomic_store_n(&d->state, DOMAIN_RUNNING, __ATOMIC_RELEASE);
     vcpu_online(d->vcpus[0]);
 }
 
@@ -137,6 +138,8 @@ void domain_shutdown(struct domain *d, enum shutdown_reason reason) {
     d->reason = reason;
     for (unsigned i = 0; i < d->max_vcpus; i++)
         vcpu_stop(d->vcpus[i]);
+    /* Only now: the last vCPU may have left, and the domain must not be buried under this loop. */
+    domain_vcpu_gone(d);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...) {
@@ -172,8 +175,8 @@ void domain_destroy(struct domain *d) {
         vpl011_destroy(d);
     d->pages.dying = true;
     d->p2m.dying = true;
+    destroy_vcpus(d); /* with their timers, which may raise lines of the vGIC */
     vgic_destroy_domain(d);
-    destroy_vcpus(d);
     while (p2m_relinquish(&d->p2m) == -EAGAIN)
         preempt_point();
     if (d->pages.tot_pages || d->pages.xenheap_pages)

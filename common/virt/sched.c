@@ -63,6 +63,16 @@ static struct vcpu *pick(struct runqueue *rq) {
     return next;
 }
 
+/* A vCPU is its domain's, which may be freed as soon as it knows; a thread is nobody's. */
+static void retire(struct vcpu *v) {
+    if (v->domain) {
+        domain_vcpu_gone(v->domain);
+    } else {
+        sched_remove(v);
+        hv_free(v);
+    }
+}
+
 void sched_switched(struct vcpu *prev) {
     struct runqueue *rq = &this_cpu(runqueue);
     struct vcpu *v = current;
@@ -72,8 +82,8 @@ void sched_switched(struct vcpu *prev) {
     prev->on_cpu = false;
     dead = prev->state == VCPU_DEAD;
     spin_unlock(&rq->lock);
-    if (dead && prev->domain)
-        domain_vcpu_gone(prev->domain);
+    if (dead)
+        retire(prev);
     if (v->domain)
         vcpu_load_guest(v);
 }
@@ -83,10 +93,12 @@ static void schedule(void) {
     struct vcpu *prev, *next;
     bool waiting;
 
+    ASSERT(!locks_held());
     spin_lock(&rq->lock);
     prev = rq->curr;
     next = pick(rq);
     rq->curr = next;
+    next->on_cpu = true;
     rq->slice_over = false;
     waiting = !list_empty(&rq->queue);
     spin_unlock(&rq->lock);
@@ -97,7 +109,6 @@ static void schedule(void) {
         return;
     if (prev->domain)
         vcpu_save_guest(prev);
-    next->on_cpu = true;
     current = next;
     sched_switched(switch_stack(prev, next));
 }
@@ -123,7 +134,10 @@ static void sched_softirq(void) {
         timer_set(&rq->slice, time_ticks() + ns_to_ticks(SLICE_NS));
 }
 
-/* True when v's CPU must look at its queue. */
+/*
+ * True when v's CPU must look at its queue. Once the lock is given back, v may run, end and be freed: the callers
+ * touch it no more.
+ */
 static bool wake_locked(struct runqueue *rq, struct vcpu *v) {
     if (v->state != VCPU_BLOCKED) {
         v->wake_pending = !v->domain;
@@ -137,17 +151,19 @@ static bool wake_locked(struct runqueue *rq, struct vcpu *v) {
 
 void vcpu_wake(struct vcpu *v) {
     struct runqueue *rq = rq_of(v);
+    unsigned cpu = v->cpu;
     bool woken;
 
     spin_lock(&rq->lock);
     woken = wake_locked(rq, v);
     spin_unlock(&rq->lock);
     if (woken)
-        softirq_raise_on(v->cpu, SOFTIRQ_SCHED);
+        softirq_raise_on(cpu, SOFTIRQ_SCHED);
 }
 
 void vcpu_kick(struct vcpu *v) {
     struct runqueue *rq = rq_of(v);
+    unsigned cpu = v->cpu;
     bool woken, running;
 
     if (v == current && v->state == VCPU_RUNNABLE)
@@ -157,9 +173,9 @@ void vcpu_kick(struct vcpu *v) {
     running = rq->curr == v;
     spin_unlock(&rq->lock);
     if (woken)
-        softirq_raise_on(v->cpu, SOFTIRQ_SCHED);
+        softirq_raise_on(cpu, SOFTIRQ_SCHED);
     else if (running)
-        cpu_kick(v->cpu);
+        cpu_kick(cpu);
 }
 
 static void idle_step(void) {
@@ -176,6 +192,7 @@ void vcpu_block(void) {
     struct runqueue *rq = &this_cpu(runqueue);
     bool others;
 
+    ASSERT(v != &rq->idle && !locks_held());
     spin_lock(&rq->lock);
     if (v->wake_pending) {
         v->wake_pending = false;
@@ -192,9 +209,8 @@ void vcpu_block(void) {
         vcpu_wake(v);
     else if (others)
         schedule();
-    while (READ_ONCE(v->state) == VCPU_BLOCKED)
+    while (__atomic_load_n(&v->state, __ATOMIC_ACQUIRE) == VCPU_BLOCKED)
         idle_step();
-    v->wake_pending = false;
 }
 
 void vcpu_yield(void) {
@@ -202,6 +218,7 @@ void vcpu_yield(void) {
 }
 
 void preempt_point(void) {
+    ASSERT(!locks_held());
     if (irq_chip->irq_waiting())
         irq_dispatch();
     if (this_cpu(softirq_pending))
@@ -241,6 +258,7 @@ bool vcpu_claim(struct vcpu *v) {
 
 void vcpu_online(struct vcpu *v) {
     struct runqueue *rq = rq_of(v);
+    unsigned cpu = v->cpu;
     bool gone;
 
     spin_lock(&rq->lock);
@@ -257,7 +275,7 @@ void vcpu_online(struct vcpu *v) {
     if (gone)
         domain_vcpu_gone(v->domain);
     else
-        softirq_raise_on(v->cpu, SOFTIRQ_SCHED);
+        softirq_raise_on(cpu, SOFTIRQ_SCHED);
 }
 
 void vcpu_stop(struct vcpu *v) {
@@ -314,6 +332,7 @@ void sched_remove(struct vcpu *v) {
 struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
     struct vcpu *v = hv_zalloc(sizeof(*v));
     struct runqueue *rq;
+    unsigned cpu;
 
     if (!v || sched_add(v)) {
         hv_free(v);
@@ -321,15 +340,15 @@ struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
     }
     arch_stack_start_thread(v, fn, arg);
     rq = rq_of(v);
+    cpu = v->cpu;
     spin_lock(&rq->lock);
     v->state = VCPU_RUNNABLE;
     enqueue(rq, v);
     spin_unlock(&rq->lock);
-    softirq_raise_on(v->cpu, SOFTIRQ_SCHED);
+    softirq_raise_on(cpu, SOFTIRQ_SCHED);
     return v;
 }
 
-/* Threads live as long as the machine; one that ends only leaves its CPU. */
 void thread_exit(void) {
     vcpu_stop_self(VCPU_DEAD);
     panic("a thread that ended ran on");

@@ -78,7 +78,7 @@ void vgic_fold_lr(struct vcpu *v, unsigned i) {
         b->active &= ~bit;
         vgic_hw_release(v, b, s->intid);
     }
-    if (lr & LR_STATE)
+    if (lr & (LR_STATE | LR_EOI)) /* an empty one with EOI asks for maintenance for ever */
         vgic_hw->write_lr(i, 0);
     b->in_lr &= ~bit;
     g->used &= (uint16_t)~(1u << i);
@@ -185,6 +185,7 @@ static void put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid)
         lr |= LR_ACTIVE;
     if (pending)
         lr |= LR_PENDING;
+    ASSERT(lr & LR_STATE);
     s->intid = (uint16_t)intid;
     s->was_pending = pending;
     s->marks = 0;
@@ -203,6 +204,11 @@ static void set_hcr(struct vcpu *v, uint32_t hcr) {
         return;
     v->vgic.hcr = hcr;
     vgic_hw->write_hcr(hcr);
+}
+
+/* While GICD_CTLR changes, spi_ready follows a little later. */
+static uint32_t spis_ready(const struct vcpu *v, unsigned bank) {
+    return v->vgic.spi_ready[bank] & vgic_bank_wanted(v->domain, &v->domain->vgic.spi[bank].b);
 }
 
 /* The most urgent of what is ready, sorted; returns how many there are of it in all. */
@@ -248,7 +254,7 @@ static void fill_short(struct vcpu *v) {
     for (uint32_t banks = v->vgic.ready_banks; banks; banks &= banks - 1) {
         unsigned bank = ffs64(banks);
 
-        shortlist_add_bank(&l, &d->vgic.spi[bank].b, 32 * (bank + 1), v->vgic.spi_ready[bank]);
+        shortlist_add_bank(&l, &d->vgic.spi[bank].b, 32 * (bank + 1), spis_ready(v, bank));
     }
     for (unsigned i = 0; i < MIN(l.count, vgic_hw->nr_lrs); i++) {
         unsigned intid = l.key[i] & 0xffff;
@@ -279,8 +285,7 @@ static bool put_spis(struct vcpu *v, uint32_t *free) {
     for (uint32_t banks = v->vgic.ready_banks; banks; banks &= banks - 1) {
         unsigned bank = ffs64(banks);
 
-        if (!put_bank(v, &v->domain->vgic.spi[bank].b, 32 * (bank + 1), v->vgic.spi_ready[bank],
-                      free))
+        if (!put_bank(v, &v->domain->vgic.spi[bank].b, 32 * (bank + 1), spis_ready(v, bank), free))
             return false;
     }
     return true;

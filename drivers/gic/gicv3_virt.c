@@ -78,6 +78,8 @@ void gicv3_virt_probe(unsigned maintenance_irq) {
     unsigned prebits = (unsigned)bits_get(vtr, 28, 26) + 1, bpr = 7 - prebits;
 
     ops.nr_lrs = MIN((unsigned)bits_get(vtr, 4, 0) + 1, VGIC_MAX_LRS);
+    if (ops.nr_lrs < 2) /* the underflow interrupt, at one or none in use, would never fall */
+        panic("gicv3: a single list register is not enough");
     nr_aprs = 1u << (prebits - 5);
     /* VBPR0 in bits 23:21 and VBPR1, whose least value is one more, in 20:18. */
     ops.vmcr_reset = bpr << 21 | MIN(bpr + 1, 7u) << 18;

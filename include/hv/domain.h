@@ -34,7 +34,7 @@ struct domain {
     struct list link; /* in the list of domains, under RANK_DOMAINS */
     enum domain_state state;     /* atomic */
     enum shutdown_reason reason; /* set once by whoever made it DYING */
-    uint32_t vcpus_alive; /* atomic: vCPUs that may still touch the domain */
+    uint32_t vcpus_alive;        /* atomic: vCPUs that may still touch the domain, and its shutdown */
     struct list death_link;
     unsigned max_vcpus;
     struct vcpu **vcpus; /* max_vcpus pointers, filled before the domain runs */

@@ -1,5 +1,5 @@
 /*
- * Floor 4: calls into the firmware below: PSCI by SMC or HVC as the device tree says.
+ * Floor 4: calls into the firmware below: PSCI by SMC, the only way down from EL2 (an HVC would come to ourselves).
  * Nothing is called unless the tree has a psci node (a board without firmware would hang in the SMC).
  */
 #ifndef HV_FIRMWARE_H

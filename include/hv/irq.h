@@ -49,7 +49,7 @@ int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *
 void irq_release(unsigned irq);
 /* Acks and runs everything that waits. Called from the IRQ vector, the idle loop and poll points. */
 void irq_dispatch(void);
-/* One device-tree interrupt specifier (3 cells of a GIC) to INTID and trigger. -EINVAL when malformed. */
+/* One device-tree interrupt specifier of a GIC to INTID and trigger. -ENOENT without `interrupts`, -EINVAL when malformed. */
 int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq, enum irq_trigger *trigger) __must_check;
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Floor 3: physical memory.
  *
- * Life of a frame: bank (boot_mem) -> fresh section (nobody touched its page_info) -> buddy -> owner -> buddy.
- * Boot work is constant per bank, not per page: the frame table is reserved as one block and a
- * section's page_infos are formatted when the buddy first needs memory of that section.
+ * Life of a frame: bank (boot_mem) -> fresh section (nobody touched its page_info) -> buddy ->
+ * owner -> buddy. Boot work is constant per bank, not per page: the frame table is reserved as one
+ * block and a section's page_infos are formatted when the buddy first needs memory of that section.
  */
 #ifndef HV_MM_H
 #define HV_MM_H
@@ -31,7 +31,8 @@ paddr_t boot_mem_alloc(uint64_t size, uint64_t align);
 /* Walks the RAM banks: false past the last. */
 bool boot_mem_bank(unsigned i, paddr_t *start, uint64_t *size);
 
-/* ---- direct map (arm64: all RAM; arch mmu.c makes it): phys_to_virt(), virt_to_phys() in asm/layout.h ---- */
+/* ---- direct map (arm64: all RAM; arch mmu.c makes it): phys_to_virt(), virt_to_phys() in
+ * asm/layout.h ---- */
 
 /* ---- page_info, see gfn-tracking.md for the exact layout of type_info ---- */
 struct page_info; /* hv/page.h */
@@ -39,7 +40,8 @@ struct page_info; /* hv/page.h */
 /* Hands all free boot memory to the buddy; after this boot_mem_alloc() must not be called. */
 void page_alloc_init(void);
 
-/* Hypervisor's own memory (xenheap), 2^order pages, direct-mapped. NULL when there is none. Not cleared. */
+/* Hypervisor's own memory (xenheap), 2^order pages, direct-mapped. NULL when there is none. Not
+ * cleared. */
 void *xenheap_alloc(unsigned order);
 void xenheap_free(void *va, unsigned order);
 uint64_t heap_free_pages(void);
@@ -52,7 +54,8 @@ char *hv_strdup(const char *s);
 
 /* ---- hypervisor virtual mappings (vmap region) ---- */
 enum hyp_prot { HYP_RX, HYP_RO, HYP_RW, HYP_DEVICE };
-/* Maps in the hypervisor's own table: va, pa, size page-aligned. prepare/commit: an error changes nothing. */
+/* Maps in the hypervisor's own table: va, pa, size page-aligned. prepare/commit: an error changes
+ * nothing. */
 int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) __must_check;
 void hyp_unmap(vaddr_t va, uint64_t size); /* with TLB invalidation on all CPUs */
 /* Where a mapped address of the vmap region leads. */
@@ -73,7 +76,8 @@ static inline void mm_preempt_point(void) {
         mm_preempt_hook();
 }
 
-/* A hypervisor stack of STACK_SIZE with an unmapped guard below. Returns its lowest address, or 0. */
+/* A hypervisor stack of STACK_SIZE with an unmapped guard below. Returns its lowest address, or 0.
+ */
 #define STACK_SIZE 8192u
 vaddr_t stack_alloc(void);
 void stack_free(vaddr_t base);

@@ -1,9 +1,9 @@
 /*
  * Floor 3: a domain's stage-2 table. Contract: gfn-tracking.md; the invariants are cited by number.
  *
- * Lock: p2m.lock (RANK_P2M). Functions with suffix _locked want it held for writing, the others take
- * it. Table pages come from the p2m's own pool only; an empty pool is -ENOMEM and changes nothing.
- * `owner` is handed through to page_alloc, this floor sees only its struct domain_pages.
+ * Lock: p2m.lock (RANK_P2M). Functions with suffix _locked want it held for writing, the others
+ * take it. Table pages come from the p2m's own pool only; an empty pool is -ENOMEM and changes
+ * nothing. `owner` is handed through to page_alloc, this floor sees only its struct domain_pages.
  *
  * A fault on an address that p2m_lookup() then finds mapped is the trace of a change in progress (a
  * block being split is absent for a moment): the access is simply tried again.
@@ -53,25 +53,28 @@ struct p2m {
     uint16_t vmid;
     bool dying; /* no new mapping any more (invariant 10) */
     struct domain_pages *owner;
-    struct page_list pool; /* free table pages, all zero */
+    struct page_list pool;          /* free table pages, all zero */
     uint32_t pool_free, pool_total; /* pool_total counts the root as well */
-    uint64_t max_mapped_gfn;  /* an upper bound */
-    uint64_t relinquish_next; /* address; progress of the preemptible teardown */
+    uint64_t max_mapped_gfn;        /* an upper bound */
+    uint64_t relinquish_next;       /* address; progress of the preemptible teardown */
     /* The IOMMU mirror hook, NULL when the domain has no device (registered from above). */
     const struct p2m_mirror_ops *mirror;
     void *mirror_arg;
 };
 
-/* Called under the write lock for every change of frame or DMA permission, before it returns (smmu.md). */
+/* Called under the write lock for every change of frame or DMA permission, before it returns
+ * (smmu.md). */
 struct p2m_mirror_ops {
-    /* Has what mapping [g, g+nr) can take, so that map() cannot fail. 0 or -ENOMEM; the p2m changes nothing then. */
+    /* Has what mapping [g, g+nr) can take, so that map() cannot fail. 0 or -ENOMEM; the p2m changes
+     * nothing then. */
     int (*prepare)(void *arg, gfn_t g, uint64_t nr);
     void (*map)(void *arg, gfn_t g, mfn_t m, unsigned order, enum p2m_type t);
     /* Returns when no device can use the old entries. Not 0: it could not be made sure of. */
     int (*unmap)(void *arg, gfn_t g, unsigned order);
 };
 
-/* Chooses IPA size, root shape and VTCR from what this CPU model offers; all CPUs must agree. Boot CPU, once. */
+/* Chooses IPA size, root shape and VTCR from what this CPU model offers; all CPUs must agree. Boot
+ * CPU, once. */
 void p2m_global_init(void);
 /* pool_pages table pages are taken from the heap now. 0, -ENOMEM, -ENOSPC (VMIDs). */
 int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) __must_check;
@@ -83,48 +86,55 @@ uint32_t p2m_pool_size_for(uint64_t mem_bytes, unsigned vcpus);
 uint64_t p2m_gfn_limit(const struct p2m *p2m);
 
 /*
- * Maps 2^order frames, m and g aligned as they may be. RAM and XENHEAP: every page must be the owner's, and
- * not mapped (-EBUSY when it is; -EPERM when it is not the owner's); its GFN is set. XENHEAP entries hold a reference.
- * FOREIGN: the entry takes over the reference the caller holds on each page. GRANT: the caller's pin.
- * RAM and XENHEAP pages found at g are displaced as p2m_unmap() would (invariant 7); anything else there is -EBUSY.
- * 0, -EBUSY, -ENOMEM, -EINVAL (beyond the IPA limit, bad type), -EPERM (dying). An error changes nothing.
+ * Maps 2^order frames, m and g aligned as they may be. RAM and XENHEAP: every page must be the
+ * owner's, and not mapped (-EBUSY when it is; -EPERM when it is not the owner's); its GFN is set.
+ * XENHEAP entries hold a reference. FOREIGN: the entry takes over the reference the caller holds on
+ * each page. GRANT: the caller's pin. RAM and XENHEAP pages found at g are displaced as p2m_unmap()
+ * would (invariant 7); anything else there is -EBUSY. 0, -EBUSY, -ENOMEM, -EINVAL (beyond the IPA
+ * limit, bad type), -EPERM (dying). An error changes nothing.
  */
 int p2m_map(struct p2m *p2m, gfn_t g, mfn_t m, unsigned order, enum p2m_type t) __must_check;
 /* Device memory: any size in pages, one pass. */
 int p2m_map_mmio(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr) __must_check;
 /*
- * Unmaps exactly [g, g+nr): RAM pages go back to the heap, others lose the entry's reference. One flush, and
- * references go after it. -ENOENT when a hole is met, -EILSEQ for a grant mapping (only its own unmap
- * removes it), -ENOMEM when a block cannot be split: nothing changed.
+ * Unmaps exactly [g, g+nr): RAM pages go back to the heap, others lose the entry's reference. One
+ * flush, and references go after it. -ENOENT when a hole is met, -EILSEQ for a grant mapping (only
+ * its own unmap removes it), -ENOMEM when a block cannot be split: nothing changed.
  */
 int p2m_unmap(struct p2m *p2m, gfn_t g, uint64_t nr) __must_check;
-/* Unmaps one page if the entry at g is of one of `types` (P2M_ANY_*) and leads to m; -ENOENT for a hole, else -EILSEQ. */
+/* Unmaps one page if the entry at g is of one of `types` (P2M_ANY_*) and leads to m; -ENOENT for a
+ * hole, else -EILSEQ. */
 int p2m_unmap_exact(struct p2m *p2m, gfn_t g, mfn_t m, unsigned types) __must_check;
-/* Unmaps a page of the owner wherever it is mapped: GFN read and entry removed under one lock. -ENOENT: nowhere. */
+/* Unmaps a page of the owner wherever it is mapped: GFN read and entry removed under one lock.
+ * -ENOENT: nowhere. */
 int p2m_unmap_page(struct p2m *p2m, struct page_info *page) __must_check;
 /*
- * Gives `nr` frames of fresh, scrubbed RAM at g, in the largest blocks possible. -ENOMEM leaves what is
- * mapped; *done (may be NULL) says how many frames are. Passes mm_preempt_point().
+ * Gives `nr` frames of fresh, scrubbed RAM at g, in the largest blocks possible. -ENOMEM leaves
+ * what is mapped; *done (may be NULL) says how many frames are. Passes mm_preempt_point().
  */
 int p2m_populate_some(struct p2m *p2m, gfn_t g, uint64_t nr, uint64_t *done) __must_check;
 static inline __must_check int p2m_populate(struct p2m *p2m, gfn_t g, uint64_t nr) {
     return p2m_populate_some(p2m, g, nr, NULL);
 }
 
-/* Frame and type at g; order of the mapping in *order (may be NULL). Takes the read lock. INVALID_MFN for a hole. */
+/* Frame and type at g; order of the mapping in *order (may be NULL). Takes the read lock.
+ * INVALID_MFN for a hole. */
 mfn_t p2m_lookup(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order);
-/* As lookup, for writable or readable guest RAM only, and takes a reference that put_page() drops. NULL otherwise. */
+/* As lookup, for writable or readable guest RAM only, and takes a reference that put_page() drops.
+ * NULL otherwise. */
 struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t);
-/* GFN at which the owner has the page, under the read lock; INVALID_GFN: nowhere. For reports only. */
+/* GFN at which the owner has the page, under the read lock; INVALID_GFN: nowhere. For reports only.
+ */
 gfn_t p2m_gfn_of(struct p2m *p2m, const struct page_info *page);
 
 /*
- * Unmaps everything in steps of bounded work, then gives up what the owner has left: -EAGAIN when there
- * is more, 0 when done. p2m.dying must be set.
+ * Unmaps everything in steps of bounded work, then gives up what the owner has left: -EAGAIN when
+ * there is more, 0 when done. p2m.dying must be set.
  */
 int p2m_relinquish(struct p2m *p2m) __must_check;
 
-/* Checks the [A] invariants; prints each breach with domain, gfn and mfn. Returns the number of breaches. */
+/* Checks the [A] invariants; prints each breach with domain, gfn and mfn. Returns the number of
+ * breaches. */
 unsigned p2m_audit(struct p2m *p2m);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Floor 3: struct page_info, one per frame of RAM, and what may be done to a page.
  *
- * A page's life is told by count_info: a reference count and flags. PGC_allocated stands for the owner's
- * own reference. get_page() adds one, put_page() drops one; the last one returns the page to the heap,
- * or leaks it with a line when it is still mapped (gfn-tracking.md invariant 8).
+ * A page's life is told by count_info: a reference count and flags. PGC_allocated stands for the
+ * owner's own reference. get_page() adds one, put_page() drops one; the last one returns the page
+ * to the heap, or leaks it with a line when it is still mapped (gfn-tracking.md invariant 8).
  * type_info says how it is used and at which GFN its owner sees it: hv/type_info.h.
  */
 #ifndef HV_PAGE_H
@@ -23,7 +23,8 @@
 #define PGC_static PGC_FLAG(2)    /* of a reserved range: never goes to the heap */
 #define PGC_free PGC_FLAG(3)      /* first page of a free block */
 #define PGC_leaked PGC_FLAG(4)    /* taken out of use for good */
-#define PGC_parked PGC_FLAG(5)    /* its owner is going, others still hold it: at the end of the list */
+#define PGC_parked                                                                                 \
+    PGC_FLAG(5) /* its owner is going, others still hold it: at the end of the list */
 #define PGC_COUNT_MASK (((count_info_t)1 << PGC_COUNT_BITS) - 1)
 
 struct page_info {
@@ -80,11 +81,14 @@ void heap_free_run(struct page_info *page, uint64_t nr);
 
 /* ---- pages of a domain ---- */
 /*
- * A block from the heap becomes the owner's: every page has one reference (PGC_allocated), no type and no GFN.
- * -ENOMEM when the owner would exceed max_pages or is dying; the block stays the caller's then.
+ * A block from the heap becomes the owner's: every page has one reference (PGC_allocated), no type
+ * and no GFN. -ENOMEM when the owner would exceed max_pages or is dying; the block stays the
+ * caller's then.
  */
-int domain_assign_pages(struct domain_pages *owner, struct page_info *page, unsigned order) __must_check;
-/* A xenheap page becomes visible as the owner's: one reference, given back by xenheap_unshare(). Cleared by the caller. */
+int domain_assign_pages(struct domain_pages *owner, struct page_info *page,
+                        unsigned order) __must_check;
+/* A xenheap page becomes visible as the owner's: one reference, given back by xenheap_unshare().
+ * Cleared by the caller. */
 int xenheap_share(void *va, struct domain_pages *owner) __must_check;
 /* Drops the reference of xenheap_share(); the page is freed when the last mapping is gone. */
 void xenheap_unshare(void *va);
@@ -98,10 +102,12 @@ bool get_page(struct page_info *page, const struct domain_pages *owner) __must_c
 /* Without looking at the owner; the caller knows it is in use. */
 bool get_page_any(struct page_info *page) __must_check;
 void put_page(struct page_info *page);
-/* The owner gives the page up: its reference goes. False when it was given up before (then nothing happened). */
+/* The owner gives the page up: its reference goes. False when it was given up before (then nothing
+ * happened). */
 bool page_give_up(struct page_info *page);
 /*
- * The same for a run of frames of one owner in one go. What had no other reference goes to the heap.
+ * The same for a run of frames of one owner in one go. What had no other reference goes to the
+ * heap.
  */
 void page_give_up_run(struct domain_pages *owner, struct page_info *page, uint64_t nr);
 /* Gives up at most `max` pages that are on the owner's list; true when none is left to give up. */
@@ -111,13 +117,14 @@ bool domain_pages_drain(struct domain_pages *owner, unsigned max);
 bool get_page_writable(struct page_info *page) __must_check;
 void put_page_writable(struct page_info *page);
 
-/* ---- GFN tracking; the caller holds the owner's P2M lock, for writing where it changes something ---- */
+/* ---- GFN tracking; the caller holds the owner's P2M lock, for writing where it changes something
+ * ---- */
 static inline gfn_t page_get_gfn(const struct page_info *page) {
     return type_info_gfn(__atomic_load_n(&page->type_info, __ATOMIC_RELAXED));
 }
 /*
- * Compare and exchange of the GFN alone: the page must have GFN `expected` (INVALID_GFN: none), else the
- * hypervisor is wrong about its own tables and stops.
+ * Compare and exchange of the GFN alone: the page must have GFN `expected` (INVALID_GFN: none),
+ * else the hypervisor is wrong about its own tables and stops.
  */
 void page_gfn_mismatch(const struct page_info *page, gfn_t expected, gfn_t found) __noreturn;
 static inline void page_set_gfn(struct page_info *page, gfn_t expected, gfn_t g) {

@@ -1,6 +1,6 @@
 /*
- * Floor 3: doubly linked lists of pages. The links are 32-bit frame numbers inside struct page_info,
- * which is what keeps it at 32 bytes; frames at and above 16 TiB are therefore not used.
+ * Floor 3: doubly linked lists of pages. The links are 32-bit frame numbers inside struct
+ * page_info, which is what keeps it at 32 bytes; frames at and above 16 TiB are therefore not used.
  */
 #ifndef HV_PAGE_LIST_H
 #define HV_PAGE_LIST_H
@@ -16,7 +16,7 @@ struct page_list {
     uint32_t head, tail; /* PAGE_LINK_NONE: empty */
 };
 
-#define PAGE_LIST_INIT \
+#define PAGE_LIST_INIT                                                                             \
     { PAGE_LINK_NONE, PAGE_LINK_NONE }
 
 static inline void page_list_init(struct page_list *l) {

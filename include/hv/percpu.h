@@ -1,7 +1,7 @@
 /*
  * Floor 2: per-CPU variables.
  *
- * DEFINE_PER_CPU puts an object into .percpu, where CPU 0 uses it; every other CPU has a zeroed area of
+ * DEFINE_PER_CPU puts an object into percpu_data, where CPU 0 uses it; every other CPU has a zeroed area of
  * the same shape, and its offset lies in the CPU's thread register (TPIDR_EL2 / HTPIDR). Therefore a
  * per-CPU variable has no initialiser. this_cpu(x) is an lvalue.
  */
@@ -15,7 +15,7 @@
 
 #define MAX_CPUS 128u
 
-#define DEFINE_PER_CPU(type, name) type name __section(".percpu")
+#define DEFINE_PER_CPU(type, name) type name __section("percpu_data")
 #define DECLARE_PER_CPU(type, name) extern type name
 
 extern uintptr_t percpu_offsets[MAX_CPUS];

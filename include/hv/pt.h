@@ -1,12 +1,11 @@
 /*
  * Floor 3: one engine for translation tables of both stages.
  *
- * Every change is prepared, then committed: pt_tables_needed() says how many table pages a request can
- * consume, the caller makes sure that `take` can give them, and the commit cannot fail. Removal has two
- * phases, so that a frame is let go only after no TLB can name it:
- *     pt_park()    takes entries out of the walk; they stay in memory, invalid
- *     (the caller flushes the TLB)
- *     pt_reap()    shows each parked leaf to the caller and forgets it; unlinked tables go back
+ * Every change is prepared, then committed: pt_tables_needed() says how many table pages a request
+ * can consume, the caller makes sure that `take` can give them, and the commit cannot fail. Removal
+ * has two phases, so that a frame is let go only after no TLB can name it: pt_park()    takes
+ * entries out of the walk; they stay in memory, invalid (the caller flushes the TLB) pt_reap()
+ * shows each parked leaf to the caller and forgets it; unlinked tables go back
  *
  * The engine takes no lock; the owner of the table serialises writers against everybody.
  */
@@ -55,8 +54,8 @@ enum pt_action {
     PT_REFUSE,    /* something is mapped where nothing may be */
 };
 /*
- * whole: the request covers all that the entry spans. leaf_ok: level and alignment allow a leaf here.
- * keep_tables: tables are not unlinked.
+ * whole: the request covers all that the entry spans. leaf_ok: level and alignment allow a leaf
+ * here. keep_tables: tables are not unlinked.
  */
 enum pt_action pt_choose_action(enum pt_have have, enum pt_want want, bool whole, bool leaf_ok,
                                 bool keep_tables);
@@ -65,8 +64,9 @@ enum pt_action pt_choose_action(enum pt_have have, enum pt_want want, bool whole
 /* The entry that decides about va and its level; the entry is not valid for a hole. */
 pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level);
 /*
- * The last-level entry of va when all tables down to it exist, else NULL: for owners that change single
- * pages often. Whoever fills or empties it keeps the count with pt_slot_filled(), pt_slot_emptied().
+ * The last-level entry of va when all tables down to it exist, else NULL: for owners that change
+ * single pages often. Whoever fills or empties it keeps the count with pt_slot_filled(),
+ * pt_slot_emptied().
  */
 pte_t *pt_page_slot(const struct pt *pt, uint64_t va);
 void pt_slot_filled(const struct pt *pt, const pte_t *slot);
@@ -74,7 +74,8 @@ void pt_slot_filled(const struct pt *pt, const pte_t *slot);
 bool pt_slot_emptied(const struct pt *pt, const pte_t *slot) __must_check;
 /*
  * Shows every leaf and hole of [va, va+size) in ascending order, clipped to the range: e is 0 for a
- * hole, else the whole entry, whose own span may be larger. Stops at the first non-zero return, and returns it.
+ * hole, else the whole entry, whose own span may be larger. Stops at the first non-zero return, and
+ * returns it.
  */
 typedef int (*pt_visit_fn)(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level);
 int pt_walk(const struct pt *pt, uint64_t va, uint64_t size, pt_visit_fn fn, void *arg);
@@ -89,9 +90,11 @@ struct pt_request {
     pte_t attr;        /* PT_MAP: everything of a leaf but address, valid and type bits */
 };
 
-/* Table pages the request can consume; -EEXIST for PT_MAP over something; -EINVAL beyond addr_bits. */
+/* Table pages the request can consume; -EEXIST for PT_MAP over something; -EINVAL beyond addr_bits.
+ */
 int64_t pt_tables_needed(const struct pt *pt, const struct pt_request *rq) __must_check;
-/* Writes the leaves, the largest that alignment allows. Everything there is a hole (pt_tables_needed() said so). */
+/* Writes the leaves, the largest that alignment allows. Everything there is a hole
+ * (pt_tables_needed() said so). */
 void pt_map(struct pt *pt, const struct pt_request *rq);
 
 /* What pt_park() took out, and pt_reap() still has to look at. */
@@ -102,9 +105,11 @@ struct pt_parked {
     bool any;                /* something was valid: a flush is due */
 };
 void pt_park(struct pt *pt, const struct pt_request *rq, struct pt_parked *out);
-/* fn sees each former leaf: its own address, its size, the entry (valid bit may be clear) and level. */
+/* fn sees each former leaf: its own address, its size, the entry (valid bit may be clear) and
+ * level. */
 typedef void (*pt_reap_fn)(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level);
-void pt_reap(struct pt *pt, const struct pt_request *rq, struct pt_parked *parked, pt_reap_fn fn, void *arg);
+void pt_reap(struct pt *pt, const struct pt_request *rq, struct pt_parked *parked, pt_reap_fn fn,
+             void *arg);
 
 /* Number of table pages of the tree, the root included; for audits. */
 uint64_t pt_count_tables(const struct pt *pt);

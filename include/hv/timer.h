@@ -3,8 +3,9 @@
  *
  * Time is in counter ticks of CNTPCT; ns conversions are exact to one tick. A timer runs its function
  * on the CPU it was set on, from SOFTIRQ_TIMER, with no lock held. timer_set() may move a
- * timer to the calling CPU. timer_stop() returns with the function not running, unless it is
- * called from that function. Timer lock rank RANK_TIMER.
+ * timer to the calling CPU, and several CPUs may do so at once. timer_stop() returns with the timer
+ * not set and the function not running, unless it is called from that function; the caller holds no
+ * lock that the function takes. Timer lock rank RANK_TIMER.
  */
 #ifndef HV_TIMER_H
 #define HV_TIMER_H

@@ -36,7 +36,7 @@ struct vcpu {
 
     enum vcpu_state state; /* guarded by the scheduler lock of `cpu` */
     unsigned cpu;          /* where it runs or last ran */
-    bool on_cpu;           /* its stack is in use (cleared after its state is saved) */
+    bool on_cpu;           /* its stack is in use (cleared after its state is saved); likewise */
     bool in_queue;
     bool wake_pending;     /* threads: woken before they blocked */
     struct list run_link;
@@ -84,7 +84,10 @@ static inline void vcpu_clear_work(struct vcpu *v, uint32_t bit) {
 }
 /* Its domain goes away: an OFFLINE one is DEAD at once, any other when it would return to its guest. */
 void vcpu_stop(struct vcpu *v);
-/* A hypervisor thread: fn(arg) on its own stack, scheduled like a vCPU. NULL: no memory. */
+/*
+ * A hypervisor thread: fn(arg) on its own stack, scheduled like a vCPU. NULL: no memory. It is freed when fn
+ * returns: the pointer is of use only to who knows that it has not, and nobody wakes it after that.
+ */
 struct vcpu *hv_thread_create(void (*fn)(void *), void *arg);
 /* Long work calls this between bounded steps: runs interrupts, softirqs and whoever else is runnable. */
 void preempt_point(void);

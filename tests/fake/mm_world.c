@@ -20,7 +20,8 @@ static uint64_t frame_table_bytes;
 static void *frame_table_map;
 
 static void *reserve(uint64_t bytes) {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
 
     if (p == MAP_FAILED)
         abort();
@@ -36,7 +37,8 @@ void world_create(uint64_t base, uint64_t size) {
     fake_ram_base = base;
     fake_ram_size = size;
     fake_ram = reserve(size);
-    frame_table_bytes = (ALIGN_UP(base + size, SECTION_BYTES) >> PAGE_SHIFT) * sizeof(struct page_info);
+    frame_table_bytes =
+        (ALIGN_UP(base + size, SECTION_BYTES) >> PAGE_SHIFT) * sizeof(struct page_info);
     frame_table_map = reserve(frame_table_bytes + MB(2));
     fake_frame_table = (uint8_t *)ALIGN_UP((uintptr_t)frame_table_map, MB(2));
     fake_frame_table_end = fake_frame_table + frame_table_bytes;

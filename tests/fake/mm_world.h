@@ -1,4 +1,5 @@
-/* A small machine for tests of common/mm: RAM, frame table, a TLB, locks that check ranks, a panic that can be caught. */
+/* A small machine for tests of common/mm: RAM, frame table, a TLB, locks that check ranks, a panic
+ * that can be caught. */
 #ifndef FAKE_MM_WORLD_H
 #define FAKE_MM_WORLD_H
 
@@ -36,18 +37,17 @@ extern char last_message[512];
 extern unsigned messages;
 extern jmp_buf panic_jmp;
 extern int panic_expected;
-#define EXPECT_PANIC(statement)                  \
-    do {                                         \
-        panic_expected = 1;                      \
-        if (!setjmp(panic_jmp)) {                \
-            statement;                           \
-            panic_expected = 0;                  \
-            fail_msg("no panic: %s", #statement); \
-        }                                        \
-        panic_expected = 0;                      \
-        world_reset_locks();                     \
+#define EXPECT_PANIC(statement)                                                                    \
+    do {                                                                                           \
+        panic_expected = 1;                                                                        \
+        if (!setjmp(panic_jmp)) {                                                                  \
+            statement;                                                                             \
+            panic_expected = 0;                                                                    \
+            fail_msg("no panic: %s", #statement);                                                  \
+        }                                                                                          \
+        panic_expected = 0;                                                                        \
+        world_reset_locks();                                                                       \
     } while (0)
 void world_reset_locks(void);
-
 
 #endif

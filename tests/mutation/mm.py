@@ -26,6 +26,7 @@ TESTS = [
     "test_p2m",
     "test_p2m_model",
     "test_page_alloc",
+    "test_pt",
     "test_slab",
     "test_boot_mem",
 ]

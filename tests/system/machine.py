@@ -212,14 +212,15 @@ class Machine:
             wanted = [p for p in wanted if not re.search(p, match.group(0))]
 
     def _tail(self):
-        self._log.flush()
-        text = self.log_path.read_text(encoding="utf-8", errors="replace")
+        text = self.log()
         return f"the end of {self.log_path.relative_to(ROOT)}:\n" + text[-1500:]
 
     def log(self):
         """Everything said so far."""
-        self._log.flush()
-        return self.log_path.read_text(encoding="utf-8", errors="replace").replace("\r", "")
+        if not self._log.closed:
+            self._log.flush()
+        with open(self.log_path, encoding="utf-8", errors="replace", newline="") as file:
+            return file.read().replace("\r", "")
 
     def send(self, text):
         """Types, no faster than a guest with a FIFO of 32 bytes can be expected to read."""

@@ -15,7 +15,8 @@ def machine():
 
 
 def timer_interrupts(domain):
-    return int(re.search(r"(\d+).*arch_timer", domain.run("grep arch_timer /proc/interrupts"))[1])
+    counts = re.search(r":((?:\s+\d+)+)", domain.run("grep arch_timer /proc/interrupts"))[1]
+    return sum(int(n) for n in counts.split())
 
 
 def uptime(domain):

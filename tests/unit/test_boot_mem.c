@@ -42,12 +42,12 @@ static void in_child(void (*fn)(void)) {
     waitpid(pid, &status, 0);
     assert_int_equal(status, 0);
 }
-#define CHECK(c)                                                        \
-    do {                                                                \
-        if (!(c)) {                                                     \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);     \
-            _exit(1);                                                   \
-        }                                                               \
+#define CHECK(c)                                                                                   \
+    do {                                                                                           \
+        if (!(c)) {                                                                                \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                                \
+            _exit(1);                                                                              \
+        }                                                                                          \
     } while (0)
 
 static uint64_t free_bytes(void) {
@@ -149,7 +149,8 @@ static void against_a_bitmap(void) {
         case 0:
             for (unsigned i = at; i < at + n; i++)
                 overlap |= ram[i];
-            CHECK(boot_mem_add(paddr((uint64_t)at << 12), (uint64_t)n << 12) == (overlap ? -EEXIST : 0));
+            CHECK(boot_mem_add(paddr((uint64_t)at << 12), (uint64_t)n << 12) ==
+                  (overlap ? -EEXIST : 0));
             for (unsigned i = at; i < at + n && !overlap; i++)
                 ram[i] = 1;
             break;
@@ -186,10 +187,10 @@ static void against_a_bitmap(void) {
     }
 }
 
-#define CHILD(fn)                        \
-    static void test_##fn(void **state) { \
-        (void)state;                     \
-        in_child(fn);                    \
+#define CHILD(fn)                                                                                  \
+    static void test_##fn(void **state) {                                                          \
+        (void)state;                                                                               \
+        in_child(fn);                                                                              \
     }
 CHILD(banks)
 CHILD(reservations)
@@ -199,8 +200,10 @@ CHILD(against_a_bitmap)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_banks),          cmocka_unit_test(test_reservations),
-        cmocka_unit_test(test_allocation),     cmocka_unit_test(test_full_tables),
+        cmocka_unit_test(test_banks),
+        cmocka_unit_test(test_reservations),
+        cmocka_unit_test(test_allocation),
+        cmocka_unit_test(test_full_tables),
         cmocka_unit_test(test_against_a_bitmap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,12 +32,12 @@ int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) {
     return 0;
 }
 
-#define CHECK(c)                                                    \
-    do {                                                            \
-        if (!(c)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c); \
-            exit(1);                                                \
-        }                                                           \
+#define CHECK(c)                                                                                   \
+    do {                                                                                           \
+        if (!(c)) {                                                                                \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                                \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 static struct domain dom, other;
@@ -324,7 +324,8 @@ static void add_and_remove(void) {
     tlb_touch(&dom.p2m, 0x38000);
     settled();
     /* invariant 6 */
-    CHECK(p2m_unmap_exact(&dom.p2m, gfn(0x38000), mfn_add(page_to_mfn(p), 1), P2M_ANY_XENHEAP) == -EILSEQ);
+    CHECK(p2m_unmap_exact(&dom.p2m, gfn(0x38000), mfn_add(page_to_mfn(p), 1), P2M_ANY_XENHEAP) ==
+          -EILSEQ);
     CHECK(p2m_unmap_exact(&dom.p2m, gfn(0x38000), page_to_mfn(p), P2M_ANY_RAM) == -EILSEQ);
     CHECK(p2m_unmap_exact(&dom.p2m, gfn(0x38001), page_to_mfn(p), P2M_ANY_XENHEAP) == -ENOENT);
     CHECK(p2m_unmap_exact(&dom.p2m, gfn(1ULL << 40), page_to_mfn(p), P2M_ANY_XENHEAP) == -ENOENT);
@@ -395,7 +396,8 @@ static void refused(void) {
     table_pages = dom.p2m.pool_free;
     /* another's page, as one's own */
     CHECK(p2m_map(&dom.p2m, gfn(5), page_to_mfn(p), 0, P2M_XENHEAP_RW) == -EPERM);
-    CHECK(p2m_map(&dom.p2m, gfn(5), p2m_lookup(&other.p2m, gfn(G0), NULL, NULL), 0, P2M_RAM_RW) == -EPERM);
+    CHECK(p2m_map(&dom.p2m, gfn(5), p2m_lookup(&other.p2m, gfn(G0), NULL, NULL), 0, P2M_RAM_RW) ==
+          -EPERM);
     /* the wrong class */
     CHECK(p2m_map(&dom.p2m, gfn(5), page_to_mfn(mine), 0, P2M_RAM_RW) == -EPERM);
     /* no such type, too high, too large */
@@ -426,6 +428,12 @@ static void refused(void) {
     dom.p2m.dying = true;
     CHECK(p2m_map(&dom.p2m, gfn(5), page_to_mfn(mine), 0, P2M_XENHEAP_RW) == -EPERM);
     dom.p2m.dying = false;
+    dom.pages.dying = true;
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1) == -ENOMEM);
+    void *unlent = xenheap_alloc(0);
+    CHECK(xenheap_share(unlent, &dom.pages) == -ENOMEM);
+    xenheap_free(unlent, 0);
+    dom.pages.dying = false;
     xenheap_unshare(page_to_virt(p));
     xenheap_unshare(page_to_virt(mine));
     end_domain(&other);
@@ -578,10 +586,10 @@ static void attributes(void) {
     finish();
 }
 
-#define CHILD(fn)                         \
-    static void test_##fn(void **state) { \
-        (void)state;                      \
-        in_child(fn);                     \
+#define CHILD(fn)                                                                                  \
+    static void test_##fn(void **state) {                                                          \
+        (void)state;                                                                               \
+        in_child(fn);                                                                              \
     }
 static void in_child(void (*fn)(void)) {
     pid_t pid = fork();

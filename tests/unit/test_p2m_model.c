@@ -1,8 +1,10 @@
-/* Random operations on the real p2m and page allocator, each compared with a naive list of facts. */
+/* Random operations on the real p2m and page allocator, each compared with a naive list of facts.
+ */
 /* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/pt.c common/mm/pt_read.c common/mm/p2m.c common/mm/p2m_global.c common/mm/p2m_map.c common/mm/p2m_unmap.c common/mm/p2m_pool.c common/mm/p2m_populate.c common/mm/p2m_audit.c tests/fake/mm_world.c */
 /*
- * MODEL_STEPS=n and MODEL_SEED=s in the environment choose the run; a failure prints both. Memory is squeezed
- * at random, the heap to its last n pages and the table pool likewise, so that every allocation fails in turn.
+ * MODEL_STEPS=n and MODEL_SEED=s in the environment choose the run; a failure prints both. Memory
+ * is squeezed at random, the heap to its last n pages and the table pool likewise, so that every
+ * allocation fails in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,7 +27,7 @@
 #define RAM MB(24)
 #define FRAMES (RAM >> PAGE_SHIFT)
 #define NR_DOMS 2u
-#define WINDOW 1300u         /* gfns looked at: three tables' worth, the ends inside */
+#define WINDOW 1300u          /* gfns looked at: three tables' worth, the ends inside */
 #define G0 (0x40000ULL - 100) /* first of them */
 #define MAX_HELD 64u
 #define MAX_LENT 24u
@@ -65,13 +67,13 @@ static unsigned rnd(unsigned n) {
     return (unsigned)((rng >> 33) % n);
 }
 
-#define CHECK(c)                                                                               \
-    do {                                                                                       \
-        if (!(c)) {                                                                            \
-            fprintf(stderr, "%s:%d: %s\nMODEL_SEED=%lu MODEL_STEPS=%lu\n", __FILE__, __LINE__, \
-                    #c, seed, step + 1);                                                       \
-            abort();                                                                           \
-        }                                                                                      \
+#define CHECK(c)                                                                                   \
+    do {                                                                                           \
+        if (!(c)) {                                                                                \
+            fprintf(stderr, "%s:%d: %s\nMODEL_SEED=%lu MODEL_STEPS=%lu\n", __FILE__, __LINE__, #c, \
+                    seed, step + 1);                                                               \
+            abort();                                                                               \
+        }                                                                                          \
     } while (0)
 
 static struct page_fact *pf(uint64_t m) {
@@ -253,7 +255,8 @@ static void op_populate(unsigned d, unsigned i, unsigned nr) {
     else if (rc)
         CHECK(rc == -ENOMEM);
     learn_ram(d, i, done);
-    if (rc == -ENOMEM && !squeezing(d)) /* then only its own limit, or the small heap, can be the cause */
+    if (rc == -ENOMEM &&
+        !squeezing(d)) /* then only its own limit, or the small heap, can be the cause */
         CHECK(tot[d] + nr - done > max_pages || heap_free_pages() < nr);
 }
 
@@ -280,8 +283,8 @@ static void op_unmap(unsigned d, unsigned i, unsigned nr) {
 
 static void op_unmap_exact(unsigned d, unsigned i, uint64_t m, unsigned types) {
     int want = fact[d][i].type == P2M_INVALID ? -ENOENT
-               : fact[d][i].mfn != m         ? -EILSEQ
-                                             : predict_unmap(d, i, 1, types);
+               : fact[d][i].mfn != m          ? -EILSEQ
+                                              : predict_unmap(d, i, 1, types);
     enum p2m_type t = fact[d][i].type;
     int rc = p2m_unmap_exact(&dom[d].p2m, gfn(G0 + i), mfn(m), types);
 
@@ -374,8 +377,8 @@ static void op_remove_page(unsigned d) {
 /* A RAM page of the other domain, with a reference: as foreign, or pinned by a grant. */
 static void op_share(unsigned d, unsigned i, bool grant) {
     unsigned o = 1 - d, k = rnd(WINDOW);
-    enum p2m_type t = grant ? (rnd(2) ? P2M_GRANT_RW : P2M_GRANT_RO)
-                            : (rnd(2) ? P2M_FOREIGN_RW : P2M_FOREIGN_RO);
+    enum p2m_type t =
+        grant ? (rnd(2) ? P2M_GRANT_RW : P2M_GRANT_RO) : (rnd(2) ? P2M_FOREIGN_RW : P2M_FOREIGN_RO);
     struct page_info *page = p2m_get_page(&dom[o].p2m, gfn(G0 + k), NULL);
     uint64_t m;
 

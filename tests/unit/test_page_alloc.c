@@ -32,12 +32,12 @@ int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) {
     return 0;
 }
 
-#define CHECK(c)                                                    \
-    do {                                                            \
-        if (!(c)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c); \
-            exit(1);                                                \
-        }                                                           \
+#define CHECK(c)                                                                                   \
+    do {                                                                                           \
+        if (!(c)) {                                                                                \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #c);                                \
+            exit(1);                                                                               \
+        }                                                                                          \
     } while (0)
 
 /* The allocator's state lives as long as the process: one process per test. */
@@ -226,7 +226,8 @@ static void two_banks(void) {
 }
 
 static void fragmented_fresh(void) {
-    /* More holes than there are entries to split further: taking blocks must never lose or double a frame. */
+    /* More holes than there are entries to split further: taking blocks must never lose or double a
+     * frame. */
     struct page_info *page;
 
     boot(GB(8));
@@ -264,10 +265,10 @@ static void xenheap_pages(void) {
     world_reset_locks();
 }
 
-#define CHILD(fn)                         \
-    static void test_##fn(void **state) { \
-        (void)state;                      \
-        in_child(fn);                     \
+#define CHILD(fn)                                                                                  \
+    static void test_##fn(void **state) {                                                          \
+        (void)state;                                                                               \
+        in_child(fn);                                                                              \
     }
 CHILD(nothing_is_touched_at_boot)
 CHILD(reserved_is_never_given)

@@ -129,8 +129,9 @@ static void test_exhausted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),  cmocka_unit_test(test_random),    cmocka_unit_test(test_strdup),
-        cmocka_unit_test(test_bad_free), cmocka_unit_test(test_exhausted),
+        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_random),
+        cmocka_unit_test(test_strdup),    cmocka_unit_test(test_bad_free),
+        cmocka_unit_test(test_exhausted),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

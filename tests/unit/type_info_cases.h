@@ -1,4 +1,5 @@
-/* Cases for the packed word type_info, the same for both widths (test_type_info.c, test_type_info32.c). */
+/* Cases for the packed word type_info, the same for both widths (test_type_info.c,
+ * test_type_info32.c). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +27,8 @@ static void test_layout(void **state) {
         assert_int_equal(PGT_GFN_MASK, 0x1fffffffULL);
     }
     assert_int_equal(PGT_MAX_GFN, max_gfn());
-    assert_int_equal((type_info_t)(PGT_TYPE_MASK | PGT_COUNT_MASK | PGT_GFN_MASK), (type_info_t)~0ULL);
+    assert_int_equal((type_info_t)(PGT_TYPE_MASK | PGT_COUNT_MASK | PGT_GFN_MASK),
+                     (type_info_t)~0ULL);
     assert_int_equal(PGT_TYPE_MASK & PGT_COUNT_MASK, 0);
     assert_int_equal(PGT_COUNT_MASK & PGT_GFN_MASK, 0);
     assert_true(PGT_MAX_GFN < PGT_INVALID_GFN);
@@ -58,7 +60,8 @@ static void test_gfn(void **state) {
     (void)state;
     for (unsigned type = 0; type < 2; type++)
         for (type_info_t c = 0; c < (type_info_t)1 << PGT_COUNT_BITS; c++) {
-            type_info_t t = (type ? PGT_writable_page : PGT_none) | c << PGT_COUNT_SHIFT | PGT_INVALID_GFN;
+            type_info_t t =
+                (type ? PGT_writable_page : PGT_none) | c << PGT_COUNT_SHIFT | PGT_INVALID_GFN;
 
             check_gfn(t, 0);
             check_gfn(t, 1);

@@ -118,6 +118,8 @@ void mmu_map_ram(paddr_t pa, uint64_t size, paddr_t (*alloc)(void)) {
     uint64_t from = ALIGN_UP(pa.pa, PAGE_SIZE), to = ALIGN_DOWN(pa.pa + size, PAGE_SIZE);
     uint64_t ro_start = hv_image_pa, ro_end = hv_image_pa + (uint64_t)(_erodata - _start);
 
+    if (to >> DIRECTMAP_BITS)
+        panic("memory up to 0x%llx: expected below 2^%u", (unsigned long long)to, DIRECTMAP_BITS);
     if (from < ro_end && to > ro_start) {
         map_span(from, MAX(from, ro_start), alloc);
         map_span(MIN(to, ro_end), to, alloc);

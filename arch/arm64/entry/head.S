@@ -88,12 +88,13 @@ hv_l0_pa_anchor:
 
 /* Entry state differs between loaders (leftovers in TCR, CPTR, HCR): set what matters before using it. */
 cpu_reset_sysregs:
+    mov     x0, #(1 << 31)          /* HCR_EL2.RW, no guest features yet; E2H off changes what follows */
+    msr     hcr_el2, x0
+    isb
     ldr     x0, =SCTLR_EL2_OFF
     msr     sctlr_el2, x0
     mov     x0, #0x33ff             /* CPTR_EL2: trap nothing of ours but SVE, SME */
     msr     cptr_el2, x0
-    mov     x0, #(1 << 31)          /* HCR_EL2.RW, no guest features yet */
-    msr     hcr_el2, x0
     msr     vttbr_el2, xzr
     msr     cntvoff_el2, xzr
     msr     mdcr_el2, xzr
@@ -233,7 +234,7 @@ primary_mapped:
     adrp    x1, hv_vectors
     add     x1, x1, :lo12:hv_vectors
     msr     vbar_el2, x1
-    msr     tpidr_el2, xzr          /* CPU 0 uses the .percpu prototype itself */
+    msr     tpidr_el2, xzr          /* CPU 0 uses section percpu_data itself */
     isb
     mov     x0, x19
     bl      hv_main

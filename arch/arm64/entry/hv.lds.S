@@ -27,7 +27,7 @@ SECTIONS
         *(.data .data.*)
         . = ALIGN(64);
         _percpu_start = .;
-        *(.percpu)
+        *(percpu_data)
         . = ALIGN(64);
         _percpu_end = .;
         . = ALIGN(4096);

@@ -32,7 +32,10 @@ static const char *fault_name(unsigned fsc) {
     case 0x20:
         return fsc == 0x21 ? "alignment" : "other";
     case 0x10:
+    case 0x14:
         return "external";
+    case 0x30:
+        return fsc == 0x30 ? "TLB conflict" : "other";
     default:
         return "other";
     }
@@ -52,17 +55,30 @@ static void print_address(uintptr_t pc) {
         printk("  0x%lx\n", (unsigned long)pc);
 }
 
-/* A frame record is two words on a mapped stack: only 16-byte aligned addresses that keep rising are followed. */
+/* Asks the MMU, so that a wrong frame pointer does not end the report. PAR_EL1 is the guest's. */
+static bool readable(uintptr_t va) {
+    uint64_t guests = read_sysreg(par_el1), par;
+
+    __asm__ volatile("at s1e2r, %0\n\tisb" : : "r"(va) : "memory");
+    par = read_sysreg(par_el1);
+    write_sysreg(guests, par_el1);
+    return !(par & 1);
+}
+
+/*
+ * A frame record is two words on a stack: only aligned addresses that rise within one stack are
+ * followed, since the outermost record holds what the guest had in x29.
+ */
 void backtrace_from(uintptr_t pc, uintptr_t fp) {
-    uintptr_t last = 0;
+    uintptr_t first = fp, last = 0;
 
     printk("call trace:\n");
     print_address(pc);
     for (unsigned i = 0; i < 32; i++) {
         const uintptr_t *rec = (const uintptr_t *)fp;
-        bool mapped = fp >= HV_IMAGE_VA && (fp & 15) == 0;
+        bool sound = (fp & 15) == 0 && fp > last && (fp ^ first) >> STACK_SHIFT == 0;
 
-        if (!mapped || fp <= last || (last && fp - last > (1u << STACK_SHIFT)) || !in_text(rec[1]))
+        if (!sound || !readable(fp) || !in_text(rec[1]))
             return;
         print_address(rec[1] - 4);
         last = fp;
@@ -75,15 +91,6 @@ void backtrace_here(void) {
                    *(uintptr_t *)__builtin_frame_address(0));
 }
 
-/* The first CPU that panics reports; any other just stops; a panic inside the report stops it. */
-static bool first_to_panic(void) {
-    uint32_t me = cpu_id() + 1;
-    uint32_t none = 0;
-
-    return __atomic_compare_exchange_n(&panicking, &none, me, false, __ATOMIC_ACQ_REL,
-                                       __ATOMIC_RELAXED);
-}
-
 static void __noreturn stop_here(void) {
     for (;;)
         __asm__ volatile("wfe");
@@ -91,22 +98,41 @@ static void __noreturn stop_here(void) {
 
 static void __noreturn stop_machine(void) {
     printk("machine stopped\n");
-    cpus_stop_others();
     console_flush();
     stop_here();
+}
+
+/*
+ * The first CPU that panics reports; any other just stops. Trouble inside the report ends the report, and trouble
+ * in saying so everything.
+ */
+static void enter_panic(void) {
+    static bool again;
+    uint32_t me = cpu_id() + 1, first = 0;
+
+    if (__atomic_compare_exchange_n(&panicking, &first, me, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_RELAXED)) {
+        printk_enter_panic();
+        return;
+    }
+    if (first != me || again)
+        stop_here();
+    again = true;
+    cpus_stop_others();
+    printk("\nanother panic inside this report\n");
+    stop_machine();
 }
 
 void panic(const char *fmt, ...) {
     va_list ap;
 
-    if (!first_to_panic())
-        stop_here();
-    printk_enter_panic();
+    enter_panic();
     printk("\npanic on CPU %u: ", cpu_id());
     va_start(ap, fmt);
     vprintk(fmt, ap);
     va_end(ap);
     printk("\n");
+    cpus_stop_others();
     backtrace_here();
     stop_machine();
 }
@@ -126,12 +152,11 @@ void hv_exception(const struct cpu_regs *r, enum hv_exception_kind kind) {
     unsigned ec = (unsigned)(esr >> 26) & 63;
     uintptr_t sp = (uintptr_t)(r + 1);
 
-    if (!first_to_panic())
-        stop_here();
-    printk_enter_panic();
+    enter_panic();
     if (kind == HVX_STACK_OVERFLOW)
-        sp = read_sysreg(tpidr_el0);
+        sp = read_sysreg(tpidr_el0) + sizeof(*r);
     printk("\npanic on CPU %u: %s in the hypervisor\n", cpu_id(), kinds[kind]);
+    cpus_stop_others();
     printk("esr %08llx: %s%s%s, %s; far %016llx; elr %016llx\n", (unsigned long long)esr,
            ec_names[ec] ? ec_names[ec] : "class", ec == 0x25 || ec == 0x21 ? ", fault: " : "",
            ec == 0x25 || ec == 0x21 ? fault_name(esr & 63) : "",

@@ -9,7 +9,7 @@
 #include <asm/sysreg.h>
 #include <asm/trap.h>
 
-#define ESR_EC(esr) ((unsigned)((esr) >> 26))
+#define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f) /* ISS2 lies above */
 
 /* HVC from AArch64; ELR and SPSR stay in hardware (vectors.S). */
 void trap_hvc(uint64_t esr, struct cpu_regs *regs) {

@@ -71,6 +71,13 @@
     orr     w1, w1, w3
     .endm
 
+    /* What stands behind an ERET is not run ahead of it. */
+    .macro return_to_guest
+    eret
+    dsb     nsh
+    isb
+    .endm
+
     .macro vector target
     .balign 0x80
     b       \target
@@ -120,11 +127,11 @@ guest_sync_64:
     pending_work
     cbnz    w1, 1f
     restore_caller_saved
-    eret
+    return_to_guest
     /* Work may switch to another vCPU; the switch keeps ELR and SPSR with this stack. */
 1:  bl      leave_to_guest
     restore_caller_saved
-    eret
+    return_to_guest
 
     .balign 64
 guest_sync_32:
@@ -145,7 +152,7 @@ guest_return:
     msr     spsr_el2, x1
     restore_callee_saved
     restore_caller_saved
-    eret
+    return_to_guest
 
     .balign 64
 guest_irq:
@@ -223,7 +230,7 @@ el2_overflow:
     b       hv_exception
 
 /* Each CPU's own stack for the report of a stack overflow. */
-    .section .percpu, "aw"
+    .section percpu_data, "aw"
     .balign 16
 emergency_stack:
     .skip   3072
@@ -262,7 +269,7 @@ switch_stack:
     add     sp, sp, #112
     ret
 
-/* First switch to a vCPU: its stack was laid out by vcpu_arch_stack(); x0 = the one before. */
+/* First switch to a vCPU: its stack was laid out by arch_stack_start_guest(); x0 = the one before. */
     .globl vcpu_first_return
 vcpu_first_return:
     bl      sched_switched

@@ -13,6 +13,8 @@ struct switch_frame {
     uint64_t elr, spsr;
 };
 _Static_assert(sizeof(struct switch_frame) == 112, "vectors.S pops 112 bytes");
+_Static_assert(STACK_SIZE == 1u << STACK_SHIFT, "vectors.S finds overflows by this bit");
+_Static_assert(sizeof(struct cpu_regs) % 16 == 0, "the stack pointer stays aligned");
 
 void arch_stack_init(struct vcpu *v) {
     v->regs = (struct cpu_regs *)(v->stack + STACK_SIZE) - 1;
@@ -23,7 +25,7 @@ void arch_stack_init(struct vcpu *v) {
 static struct switch_frame *first_frame(struct vcpu *v, char *lr) {
     struct switch_frame *f = (struct switch_frame *)v->regs - 1;
 
-    memset(f, 0, sizeof(*f));
+    memset(f, 0, sizeof(*f)); /* fp = 0 ends a backtrace */
     f->lr = (uint64_t)lr;
     v->sp = (uintptr_t)f;
     return f;

@@ -1,4 +1,5 @@
-/* Floor 1: data cache maintenance and fast clearing of ordinary cacheable memory. Assembly in cpu/cache.S. */
+/* Floor 1: data cache maintenance and fast clearing of ordinary cacheable memory. Assembly in
+ * cpu/cache.S. */
 #ifndef ASM_CACHE_H
 #define ASM_CACHE_H
 
@@ -7,7 +8,8 @@
 /* Zeroes [va, va+size): any alignment. By FEAT_MOPS, else DC ZVA, else stores. */
 void clear_range(void *va, size_t size);
 
-/* To the point of coherency: what an observer without caches (a guest before its MMU is on, a device) sees. */
+/* To the point of coherency: what an observer without caches (a guest before its MMU is on, a
+ * device) sees. */
 void dcache_clean_poc(const void *va, size_t size);
 void dcache_clean_inval_poc(const void *va, size_t size);
 /* Drops lines without writing them back; the range must be whole lines. */

@@ -1,4 +1,5 @@
-/* Floor 1: widths of the words in struct page_info on arm64 (the packing itself is in hv/type_info.h). */
+/* Floor 1: widths of the words in struct page_info on arm64 (the packing itself is in
+ * hv/type_info.h). */
 #ifndef ASM_GFN_H
 #define ASM_GFN_H
 

@@ -1,6 +1,7 @@
 /*
  * Floor 1: translation table descriptors of the VMSAv8-64 long format, 4 KiB granule, both stages
- * (Arm ARM D8.3). What is alike in both stages comes first; attribute bits differ and are named S1_, S2_.
+ * (Arm ARM D8.3). What is alike in both stages comes first; attribute bits differ and are named
+ * S1_, S2_.
  */
 #ifndef ASM_PTE_H
 #define ASM_PTE_H
@@ -60,7 +61,8 @@ static inline pte_t pte_make_table(uint64_t pa) {
 static inline pte_t pte_make_leaf(uint64_t pa, unsigned level, pte_t attr) {
     return pa | attr | PTE_VALID | (level == PT_LEVELS - 1 ? PTE_TABLE : 0);
 }
-/* A leaf taken out of the walk, all else kept: never read as a translation, not yet forgotten by us. */
+/* A leaf taken out of the walk, all else kept: never read as a translation, not yet forgotten by
+ * us. */
 static inline pte_t pte_park(pte_t e) {
     return e & ~(pte_t)PTE_VALID;
 }

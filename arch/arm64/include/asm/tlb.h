@@ -10,14 +10,15 @@
 
 #include <asm/sysreg.h>
 
-/* New entries where nothing was: no invalidation, but the walkers must see them before anyone relies on them. */
+/* New entries where nothing was: no invalidation, but the walkers must see them before anyone
+ * relies on them. */
 static inline void tlb_sync_new(void) {
     __asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 }
 
 /*
- * TLBI by VMID acts on the VMID in VTTBR_EL2. The guest's registers are not in use while EL2 runs, so
- * another domain's VTTBR may be in place for a moment; the caller puts back what was there.
+ * TLBI by VMID acts on the VMID in VTTBR_EL2. The guest's registers are not in use while EL2 runs,
+ * so another domain's VTTBR may be in place for a moment; the caller puts back what was there.
  */
 static inline uint64_t tlb_enter_vmid(uint64_t vttbr) {
     uint64_t old = read_sysreg(vttbr_el2);
@@ -45,8 +46,9 @@ static inline void tlb_flush_vmid(uint64_t vttbr) {
 }
 
 /*
- * Leaves at `count` intermediate addresses, `stride` bytes apart, with the walks that led to them. What
- * stage 1 and 2 made together is tagged by virtual address only, so all of stage 1 goes as well.
+ * Leaves at `count` intermediate addresses, `stride` bytes apart, with the walks that led to them.
+ * What stage 1 and 2 made together is tagged by virtual address only, so all of stage 1 goes as
+ * well.
  */
 static inline void tlb_flush_ipa(uint64_t vttbr, uint64_t ipa, uint64_t count, uint64_t stride) {
     uint64_t old = tlb_enter_vmid(vttbr);

@@ -1,4 +1,5 @@
-/* Host fake: RAM is an arena of the test, the frame table one of its own. Set up by tests/fake/mm_world.c. */
+/* Host fake: RAM is an arena of the test, the frame table one of its own. Set up by
+ * tests/fake/mm_world.c. */
 #ifndef ASM_LAYOUT_H
 #define ASM_LAYOUT_H
 

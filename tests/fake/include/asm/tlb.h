@@ -1,4 +1,5 @@
-/* Host fake: a TLB that remembers what a test looked up until it is told to forget (tests/fake/mm_world.c). */
+/* Host fake: a TLB that remembers what a test looked up until it is told to forget
+ * (tests/fake/mm_world.c). */
 #ifndef ASM_TLB_H
 #define ASM_TLB_H
 

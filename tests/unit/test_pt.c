@@ -1,0 +1,239 @@
+/* The page-table engine, and the hypervisor's own mappings on top of it. */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/slab.c common/mm/pt.c common/mm/pt_read.c common/mm/hyp_map.c common/mm/vmap.c tests/fake/mm_world.c */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <hv/bits.h>
+#include <hv/errno.h>
+
+#include <asm/hyp_pte.h>
+#include <asm/mmu.h>
+
+#include "../fake/mm_world.h"
+
+static paddr_t root;
+paddr_t hyp_root(void) {
+    return root;
+}
+
+static int setup(void **state) {
+    (void)state;
+    world_create(0x40000000, GB(1));
+    assert_int_equal(boot_mem_add(paddr(0x40000000), GB(1)), 0);
+    root = boot_mem_alloc(PAGE_SIZE, PAGE_SIZE);
+    memset(phys_to_virt(root), 0, PAGE_SIZE);
+    page_alloc_init(); /* maps the frame table through the real hyp_map() */
+    return 0;
+}
+
+static struct pt own(void) {
+    return (struct pt){.root = root, .start_level = 0, .addr_bits = 48};
+}
+
+static void test_choose_action(void **state) {
+    static const struct {
+        enum pt_have have;
+        enum pt_want want;
+        bool whole, leaf_ok, keep;
+        enum pt_action act;
+    } want[] = {
+        {PT_HOLE, PT_MAP, true, true, false, PT_WRITE},
+        {PT_HOLE, PT_MAP, true, false, false, PT_ADD_TABLE},
+        {PT_HOLE, PT_MAP, false, true, false, PT_ADD_TABLE},
+        {PT_HOLE, PT_MAP, false, false, false, PT_ADD_TABLE},
+        {PT_TABLE, PT_MAP, true, true, false, PT_DESCEND},
+        {PT_TABLE, PT_MAP, false, false, true, PT_DESCEND},
+        {PT_LEAF, PT_MAP, true, true, false, PT_REFUSE},
+        {PT_LEAF, PT_MAP, false, true, true, PT_REFUSE},
+        {PT_HOLE, PT_UNMAP, true, true, false, PT_SKIP},
+        {PT_HOLE, PT_UNMAP, false, true, true, PT_SKIP},
+        {PT_LEAF, PT_UNMAP, true, true, false, PT_CLEAR},
+        {PT_LEAF, PT_UNMAP, true, false, true, PT_CLEAR},
+        {PT_LEAF, PT_UNMAP, false, true, false, PT_SPLIT},
+        {PT_TABLE, PT_UNMAP, true, true, false, PT_UNLINK},
+        {PT_TABLE, PT_UNMAP, true, false, false, PT_UNLINK},
+        {PT_TABLE, PT_UNMAP, true, true, true, PT_DESCEND},
+        {PT_TABLE, PT_UNMAP, false, true, false, PT_DESCEND},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(want); i++)
+        assert_int_equal(pt_choose_action(want[i].have, want[i].want, want[i].whole,
+                                          want[i].leaf_ok, want[i].keep),
+                         want[i].act);
+}
+
+static void test_frame_table_is_mapped_by_blocks(void **state) {
+    struct pt pt = own();
+    unsigned level;
+    pte_t e = pt_lookup(&pt, FRAMETABLE_VA + (0x40000000 >> 12) * 32, &level);
+
+    (void)state;
+    assert_true(pte_is_leaf(e, level));
+    assert_int_equal(level, 2);
+    assert_int_equal(e & (S1_XN | S1_RO | PTE_AF | S1_AP1), S1_XN | PTE_AF | S1_AP1);
+}
+
+#define VA 0x7d9000000000ULL
+
+static void test_protections(void **state) {
+    struct pt pt = own();
+    unsigned level;
+    static const struct {
+        enum hyp_prot prot;
+        bool write, exec, device;
+    } want[] = {{HYP_RX, false, true, false},
+                {HYP_RO, false, false, false},
+                {HYP_RW, true, false, false},
+                {HYP_DEVICE, true, false, true}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(want); i++) {
+        pte_t e;
+
+        assert_int_equal(hyp_map(VA, paddr(0x9000000), PAGE_SIZE, want[i].prot), 0);
+        e = pt_lookup(&pt, VA, &level);
+        assert_int_equal(level, 3);
+        assert_int_equal(pte_addr(e), 0x9000000);
+        assert_int_equal(!(e & S1_RO), want[i].write);
+        assert_int_equal(!(e & S1_XN), want[i].exec);
+        assert_int_equal(((e >> 2) & 7) == MATTR_DEVICE_nGnRE, want[i].device);
+        hyp_unmap(VA, PAGE_SIZE);
+        assert_false(pte_is_valid(pt_lookup(&pt, VA, &level)));
+    }
+}
+
+static void test_refused(void **state) {
+    struct pt pt = own();
+    unsigned level;
+
+    (void)state;
+    assert_int_equal(hyp_map(VA, paddr(0), MB(2), HYP_RW), 0);
+    assert_int_equal(hyp_map(VA + MB(1), paddr(0), PAGE_SIZE, HYP_RW), -EEXIST);
+    assert_int_equal(hyp_map(VA - MB(1), paddr(0), MB(2), HYP_RW), -EEXIST);
+    assert_false(pte_is_valid(pt_lookup(&pt, VA - MB(1), &level)));
+    assert_int_equal(hyp_map(VA + 1, paddr(0), PAGE_SIZE, HYP_RW), -EINVAL);
+    assert_int_equal(hyp_map(VA, paddr(8), PAGE_SIZE, HYP_RW), -EINVAL);
+    assert_int_equal(hyp_map(1ULL << 48, paddr(0), PAGE_SIZE, HYP_RW), -EINVAL);
+    hyp_unmap(VA, MB(2));
+}
+
+/* Random ranges, against an array of pages. */
+#define PAGES (3 * 512u + 77)
+static void test_random(void **state) {
+    static uint64_t fact[PAGES]; /* physical address + 1; 0: a hole */
+    struct pt pt = own();
+
+    (void)state;
+    for (unsigned step = 0; step < 4000; step++) {
+        unsigned i = (unsigned)rand() % PAGES, n = 1 + (unsigned)rand() % 700;
+        uint64_t pa = ((uint64_t)rand() % 5000) << 12;
+        bool hit = false;
+
+        if (rand() % 2) { /* whole blocks */
+            i = i / 512 * 512;
+            n = 512 * (1 + (unsigned)rand() % 2);
+            pa = ALIGN_DOWN(pa, MB(2));
+        }
+        n = MIN(n, PAGES - i);
+        for (unsigned k = i; k < i + n; k++)
+            hit |= fact[k] != 0;
+        if (rand() % 3) {
+            int rc = hyp_map(VA + i * PAGE_SIZE, paddr(pa), n * PAGE_SIZE, HYP_RW);
+
+            assert_int_equal(rc, hit ? -EEXIST : 0);
+            for (unsigned k = 0; !rc && k < n; k++)
+                fact[i + k] = pa + k * PAGE_SIZE + 1;
+        } else {
+            hyp_unmap(VA + i * PAGE_SIZE, n * PAGE_SIZE);
+            memset(&fact[i], 0, n * sizeof(fact[0]));
+        }
+        for (unsigned k = 0; k < PAGES; k++) {
+            unsigned level;
+            pte_t e = pt_lookup(&pt, VA + k * PAGE_SIZE, &level);
+
+            assert_int_equal(pte_is_valid(e), fact[k] != 0);
+            if (fact[k])
+                assert_int_equal(hyp_lookup(VA + k * PAGE_SIZE + 5).pa, fact[k] - 1 + 5);
+        }
+    }
+    hyp_unmap(VA, PAGES * PAGE_SIZE);
+    world_check_locks();
+}
+
+static void test_vmap(void **state) {
+    volatile char *a = ioremap(paddr(0x9000ff0), 0x20), *b = ioremap(paddr(0x9000ff0), 0x20), *c;
+    struct pt pt = own();
+    unsigned level;
+
+    (void)state;
+    assert_int_equal((uintptr_t)a & 0xfff, 0xff0);
+    assert_int_equal(hyp_lookup((vaddr_t)a + 0x10).pa, 0x9001000);
+    assert_true(b > a ? b - a >= 0x3000 : a - b >= 0x3000); /* two pages, and one between */
+    assert_false(pte_is_valid(pt_lookup(&pt, ((vaddr_t)a & ~0xfffULL) + 0x2000, &level)));
+    iounmap(a, 0x20);
+    assert_false(pte_is_valid(pt_lookup(&pt, (vaddr_t)a, &level)));
+    c = ioremap(paddr(0xa000000), PAGE_SIZE);
+    assert_true((uintptr_t)c == ((uintptr_t)a & ~0xfffULL)); /* the gap is used again */
+    iounmap(b, 0x20);
+    iounmap(c, PAGE_SIZE);
+    assert_null(ioremap(paddr(0x9000000), 0));
+    assert_null(ioremap(paddr(0x9000000), ~0ULL));
+}
+
+static void test_stacks(void **state) {
+    vaddr_t s[40];
+    uint64_t before;
+    struct pt pt = own();
+    unsigned level;
+
+    (void)state;
+    s[0] = stack_alloc();
+    stack_free(s[0]); /* the tables of the region are there now */
+    before = heap_free_pages();
+    for (unsigned i = 0; i < ARRAY_SIZE(s); i++) {
+        s[i] = stack_alloc();
+        assert_true(s[i]);
+        /* Mapped from base to top; below and above the guards of this one and the next. */
+        assert_true(pte_is_valid(pt_lookup(&pt, s[i], &level)));
+        assert_true(pte_is_valid(pt_lookup(&pt, s[i] + STACK_SIZE - 1, &level)));
+        assert_false(pte_is_valid(pt_lookup(&pt, s[i] - 1, &level)));
+        assert_false(pte_is_valid(pt_lookup(&pt, s[i] - STACK_SIZE, &level)));
+        assert_false(pte_is_valid(pt_lookup(&pt, s[i] + STACK_SIZE, &level)));
+        assert_int_equal(s[i] & (2 * STACK_SIZE - 1), STACK_SIZE);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(s); i++)
+        stack_free(s[(i * 7) % ARRAY_SIZE(s)]);
+    assert_int_equal(heap_free_pages(), before);
+    assert_true(tlb_flushes_hyp >= ARRAY_SIZE(s));
+    world_check_locks();
+}
+
+static void test_no_memory(void **state) {
+    (void)state;
+    while (xenheap_alloc(0))
+        ;
+    assert_int_equal(hyp_map(0x7da000000000, paddr(0x9000000), PAGE_SIZE, HYP_DEVICE), -ENOMEM);
+    assert_int_equal(stack_alloc(), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_choose_action),
+        cmocka_unit_test(test_frame_table_is_mapped_by_blocks),
+        cmocka_unit_test(test_protections),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_vmap),
+        cmocka_unit_test(test_stacks),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, setup, NULL);
+}

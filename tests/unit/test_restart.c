@@ -1,0 +1,146 @@
+/* SOURCES: common/boot/restart.c */
+/* Which death is an end, which a new start, and when the machine goes off. */
+#include "captured_log.h"
+
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/domain.h>
+#include <hv/guests.h>
+#include <hv/restart.h>
+#include <hv/vcpu.h>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void (*die)(const struct domain_obituary *o);
+static unsigned builds;
+static bool build_fails, off, threads_fail;
+
+void domain_set_death_hook(void (*hook)(const struct domain_obituary *o)) {
+    die = hook;
+}
+int guest_build(const struct guest_config *cfg) {
+    (void)cfg;
+    builds++;
+    if (build_fails)
+        return -1;
+    restart_domain_alive();
+    return 0;
+}
+struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
+    static uint64_t thread;
+
+    if (threads_fail)
+        return NULL;
+    fn(arg);
+    return (struct vcpu *)&thread;
+}
+void console_flush(void) {
+}
+void machine_power_off(void) {
+    off = true;
+    longjmp(panic_jump, 1); /* never returns */
+}
+
+static struct guest_config cfg = {.domid = 1, .name = "domU1"};
+
+static void dies(enum shutdown_reason reason) {
+    struct domain_obituary o = {.id = 1, .name = "domU1", .reason = reason, .config = &cfg};
+
+    if (!setjmp(panic_jump))
+        die(&o);
+}
+static void boot_done(void) {
+    if (!setjmp(panic_jump))
+        restart_boot_done();
+}
+static void domains(unsigned n) {
+    restart_init();
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(guest_build(&cfg), 0);
+    builds = 0;
+}
+
+static void last_one_turns_off(void **s) {
+    (void)s;
+    domains(2);
+    boot_done();
+    dies(SHUT_POWEROFF);
+    assert_false(off);
+    assert_logged("d1: domU1: powered off");
+    dies(SHUT_CRASH);
+    assert_true(off);
+    assert_logged("all domains are gone: powering off");
+}
+
+static void not_while_others_are_built(void **s) {
+    (void)s;
+    domains(1);
+    dies(SHUT_POWEROFF);
+    assert_false(off);
+    boot_done();
+    assert_true(off);
+}
+
+static void none_started(void **s) {
+    (void)s;
+    domains(0);
+    boot_done();
+    assert_false(off);
+}
+
+static void reboot(void **s) {
+    (void)s;
+    domains(1);
+    boot_done();
+    for (unsigned i = 0; i < 5; i++) {
+        threads_fail = i % 2; /* without a thread it is built where it died */
+        dies(SHUT_REBOOT);
+        assert_int_equal(builds, i + 1);
+        assert_false(off);
+    }
+    dies(SHUT_POWEROFF);
+    assert_true(off);
+}
+
+static void reboot_that_fails(void **s) {
+    (void)s;
+    domains(2);
+    boot_done();
+    build_fails = true;
+    dies(SHUT_REBOOT);
+    assert_logged("d1: domU1: stays dead");
+    assert_false(off);
+    dies(SHUT_REBOOT);
+    assert_true(off);
+}
+
+/* restart.c counts from the machine's start: each test has a process of its own. */
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(last_one_turns_off), cmocka_unit_test(not_while_others_are_built),
+        cmocka_unit_test(none_started),       cmocka_unit_test(reboot),
+        cmocka_unit_test(reboot_that_fails),
+    };
+    bool failed = false;
+
+    if (argc > 1) {
+        const struct CMUnitTest one[] = {tests[atoi(argv[1])]};
+
+        return cmocka_run_group_tests(one, NULL, NULL);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
+        pid_t child = fork();
+        int status;
+
+        if (!child) {
+            char number[8];
+
+            snprintf(number, sizeof(number), "%u", i);
+            execl(argv[0], argv[0], number, NULL);
+            _exit(127);
+        }
+        failed |= waitpid(child, &status, 0) != child || status;
+    }
+    return failed;
+}
