@@ -289,7 +289,8 @@ system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) guests
 
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
-    $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S))
+    $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
+    build/guests/selftest.bin
 .PHONY: guests
 guests: $(GUESTS)
 
@@ -306,6 +307,22 @@ build/guests/%.o: tests/guests/%.S tests/guests/guest.h
 build/guests/%.bin: build/guests/%.o build/setup-test.mk
 	$(Q)ld.lld -Ttext=0 -e 0 -o build/guests/$*.elf $<
 	$(Q)$(OBJCOPY) -O binary build/guests/$*.elf $@
+
+# The self-test is one guest of many files.
+SELFTEST := tests/guests/selftest
+SELFTEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -no-pie -fno-common -mstrict-align \
+    -mgeneral-regs-only -mno-outline-atomics -fno-asynchronous-unwind-tables \
+    -fno-stack-protector -fno-tree-loop-distribute-patterns $(WARNINGS)
+SELFTEST_OBJS := $(patsubst tests/%,build/%.o,$(wildcard $(SELFTEST)/*.[cS]))
+
+build/guests/selftest/%.o: $(SELFTEST)/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
+
+build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/selftest.elf $(SELFTEST_OBJS)
+	$(Q)$(OBJCOPY) -O binary build/guests/selftest.elf $@
 
 # --- housekeeping -----------------------------------------------------------
 

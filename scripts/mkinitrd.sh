@@ -11,13 +11,13 @@ busybox=$1 output=$2
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-mkdir -p "$root"/{bin,dev,etc,proc,root,sbin,sys,tmp}
+mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp}
 cp "$busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
 
 cat >"$root/init" <<'END'
 #!/bin/sh
-export PATH=/sbin:/bin HOME=/root TERM=vt100
+export PATH=/bin HOME=/root TERM=vt100
 /bin/busybox mount -t proc proc /proc
 /bin/busybox mount -t sysfs sysfs /sys
 /bin/busybox mount -t devtmpfs devtmpfs /dev
@@ -33,25 +33,27 @@ done
 hostname "$name"
 export PS1="$name:\w# "
 
+# What busybox's reboot, poweroff and halt send to process 1.
+trap 'busybox reboot -f' TERM
+trap 'busybox poweroff -f' USR2
+trap 'busybox halt -f' USR1
+
 echo "guest $name: userspace up"
 cd /root
 while true; do
-    setsid cttyhack sh
+    setsid cttyhack sh &
+    shell=$!
+    while kill -0 $shell 2>/dev/null; do
+        wait $shell
+    done
 done
 END
 
-# There is no init daemon to ask: tell the kernel.
-for command in poweroff reboot halt; do
-    cat >"$root/sbin/$command" <<END
-#!/bin/sh
-exec /bin/busybox $command -f
-END
-done
 echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:' >"$root/etc/group"
 
 chmod -R u+rwX,go+rX,go-w "$root"
-chmod 755 "$root/init" "$root"/sbin/* "$root/bin/busybox"
+chmod 755 "$root/init" "$root/bin/busybox"
 find "$root" -exec touch -h -d @0 {} +
 mkdir -p "$(dirname "$output")"
 (cd "$root" && find . | LC_ALL=C sort |

@@ -125,6 +125,20 @@ static int read_p2m_size(struct guest_config *cfg) {
     return 0;
 }
 
+static int read_grant_version(struct guest_config *cfg) {
+    uint32_t version;
+    int rc = read_u32(cfg, "max_grant_version", true, &version);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc)
+        return rc;
+    if (version != 1 && version != 2)
+        return guest_error(cfg, cfg->node, "max_grant_version", "expected 1 or 2, got %u", version);
+    cfg->max_grant_version = version;
+    return 0;
+}
+
 /* Empty or a string; "disabled" is the only value that means no. */
 static int read_enhanced(struct guest_config *cfg) {
     const char *s = "";
@@ -236,10 +250,20 @@ static bool is_one_of(const char *s, const char *const *list, unsigned n) {
 }
 
 static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
-    static const char *const used[] = {
-        "compatible",           "cpus",    "memory",        "vpl011", "nr_spis", "#address-cells",
-        "#size-cells",          "phandle", "linux,phandle", "name",   "status",  "xen,enhanced",
-        "xen,domain-p2m-mem-mb"};
+    static const char *const used[] = {"compatible",
+                                       "cpus",
+                                       "memory",
+                                       "vpl011",
+                                       "nr_spis",
+                                       "#address-cells",
+                                       "#size-cells",
+                                       "phandle",
+                                       "linux,phandle",
+                                       "name",
+                                       "status",
+                                       "xen,enhanced",
+                                       "xen,domain-p2m-mem-mb",
+                                       "max_grant_version"};
     static const char *const known[] = {"passthrough",
                                         "direct-map",
                                         "xen,static-mem",
@@ -275,8 +299,12 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
     unsigned lines = 0;
     int rc;
 
-    *cfg = (struct guest_config){
-        .fdt = fdt, .node = node, .kernel_node = -1, .ramdisk_node = -1, .bootargs = ""};
+    *cfg = (struct guest_config){.fdt = fdt,
+                                 .node = node,
+                                 .kernel_node = -1,
+                                 .ramdisk_node = -1,
+                                 .bootargs = "",
+                                 .max_grant_version = 1};
     cfg->vpl011 = fdt_flag(fdt, node, "vpl011");
     rc = read_name(cfg);
     if (!rc)
@@ -287,6 +315,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_spis(cfg);
     if (!rc)
         rc = read_p2m_size(cfg);
+    if (!rc)
+        rc = read_grant_version(cfg);
     if (!rc)
         rc = read_enhanced(cfg);
     if (!rc)

@@ -9,6 +9,7 @@
 #include <hv/firmware.h>
 #include <hv/gic.h>
 #include <hv/guests.h>
+#include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/mm.h>
 #include <hv/p2m.h>
@@ -99,6 +100,7 @@ void hv_main(uint64_t fdt_addr) {
     guest_features_init();
 
     domains_init();
+    abi_init();
     cmdline_report_unknown();
     guests_start();
     sched_idle();

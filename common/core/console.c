@@ -1,9 +1,9 @@
 /*
- * The screen: text of Holdfast and of all guests on one UART, line by line. The keyboard's half is in
- * console_input.c.
+ * The screen: text of Holdfast and of all guests on one UART, line by line. The keyboard's half is
+ * in console_input.c.
  *
- * Text of the source that owns the line on the screen goes out at once; any other source gathers its line in its
- * port and breaks in, on a line of its own, when that line is complete (or long).
+ * Text of the source that owns the line on the screen goes out at once; any other source gathers
+ * its line in its port and breaks in, on a line of its own, when that line is complete (or long).
  */
 #include <hv/console.h>
 #include <hv/printk.h>
@@ -89,8 +89,8 @@ static void gather(struct console_port *port, char c) {
 }
 
 /*
- * A carriage return before a newline is dropped (the screen adds its own); a lone one starts the line again
- * behind the prefix, so that no guest can write over it.
+ * A carriage return before a newline is dropped (the screen adds its own); a lone one starts the
+ * line again behind the prefix, so that no guest can write over it.
  */
 static void port_char(struct console_port *port, char c) {
     if (c == '\r') {
@@ -121,8 +121,6 @@ void console_port_write(struct console_port *port, const char *s, size_t n) {
 /* What it said last is shown, and the line is ended so that nothing refers to the port any more. */
 void console_port_close_locked(struct console_port *port) {
     console_port_flush_locked(port);
-    if (owner == port) {
+    if (owner == port)
         take_line(NULL);
-        owner = NULL;
-    }
 }

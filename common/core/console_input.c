@@ -1,10 +1,10 @@
 /*
  * The keyboard: which port has the focus, and its keys' way there.
  *
- * The UART's interrupt moves keys into a ring and finds the switch sequence, so that switching works
- * also when the guest with the focus takes nothing. The softirq gives keys to the port one by one; a key leaves
- * the ring when it was taken. A full ring stops the UART (the sender waits); a receiver that
- * took nothing for STALL_NS loses what waits for it.
+ * The UART's interrupt moves keys into a ring and finds the switch sequence, so that switching
+ * works also when the guest with the focus takes nothing. The softirq gives keys to the port one by
+ * one; a key leaves the ring when it was taken. A full ring stops the UART (the sender waits); a
+ * receiver that took nothing for STALL_NS loses what waits for it.
  */
 #include <hv/console.h>
 #include <hv/printk.h>
@@ -119,7 +119,8 @@ static void switch_focus(void) {
     spin_unlock(&console_lock);
 }
 
-/* The receiver is called without the lock; console_remove_port() waits while `delivering` is set. */
+/* The receiver is called without the lock; console_remove_port() waits while `delivering` is set.
+ */
 static bool offer_locked(char c) {
     struct console_port *to = focus;
     bool (*input)(void *arg, char c) = to ? to->input : hv_input;
@@ -168,7 +169,8 @@ static void deliver(void) {
     spin_unlock(&console_lock);
 }
 
-/* The UART was stopped for want of room: goes on when there is some (true), else the receiver gets its time. */
+/* The UART was stopped for want of room: goes on when there is some (true), else the receiver gets
+ * its time. */
 static bool restart_receive(void) {
     bool room, full;
 

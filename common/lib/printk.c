@@ -1,4 +1,5 @@
-/* The hypervisor's log: formats, marks lines, and hands them on; keeps what comes before there is anywhere to put it. */
+/* The hypervisor's log: formats, marks lines, and hands them on; keeps what comes before there is
+ * anywhere to put it. */
 #include <hv/percpu.h>
 #include <hv/printk.h>
 #include <hv/spinlock.h>
@@ -17,7 +18,8 @@ static spinlock_t log_lock = SPINLOCK_INIT(RANK_LOG, "log");
 static void (*log_sink)(const char *s, size_t n);
 static char text[TEXT_MAX];
 static bool midline;
-static char early[EARLY_SIZE]; /* the newest bytes of early_total, at their number modulo the size */
+static char
+    early[EARLY_SIZE]; /* the newest bytes of early_total, at their number modulo the size */
 static size_t early_total;
 
 static void keep_early(const char *s, size_t n) {
@@ -47,7 +49,8 @@ static void emit_lines(const char *s, size_t n) {
     }
 }
 
-/* Returns whether log_lock was taken. In a panic every other CPU is silent and nothing is waited for. */
+/* Returns whether log_lock was taken. In a panic every other CPU is silent and nothing is waited
+ * for. */
 static bool log_enter(bool *locked) {
     *locked = false;
     if (printk_panicking)

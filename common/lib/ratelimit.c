@@ -33,6 +33,6 @@ bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns) {
     }
     spin_unlock(&bucket_lock);
     if (untold)
-        printk("%u lines were suppressed\n", untold);
+        printk("%u line%s suppressed\n", untold, untold == 1 ? " was" : "s were");
     return allowed;
 }

@@ -1,4 +1,5 @@
-/* Ticket locks and reader/writer locks; in a debug build each acquisition checks the order of ranks. */
+/* Ticket locks and reader/writer locks; in a debug build each acquisition checks the order of
+ * ranks. */
 #include <hv/percpu.h>
 #include <hv/printk.h>
 #include <hv/spinlock.h>
@@ -82,11 +83,11 @@ unsigned locks_held(void) {
 #define NOTE_RELEASED(l) note_released((l), (l)->name)
 #define SET_HOLDER(l) ((l)->cpu_plus1 = (uint16_t)(cpu_id() + 1))
 #define CLEAR_HOLDER(l) ((l)->cpu_plus1 = 0)
-#define INIT_DEBUG(l, r, n)       \
-    do {                          \
-        (l)->rank = (uint16_t)(r); \
-        (l)->cpu_plus1 = 0;       \
-        (l)->name = (n);          \
+#define INIT_DEBUG(l, r, n)                                                                        \
+    do {                                                                                           \
+        (l)->rank = (uint16_t)(r);                                                                 \
+        (l)->cpu_plus1 = 0;                                                                        \
+        (l)->name = (n);                                                                           \
     } while (0)
 
 #else

@@ -1,7 +1,7 @@
 /*
- * The mem* and str* functions of ISO C. memcpy() and memset() are each architecture's own (string.S), as nearly
- * all bytes go through them. Nothing here accesses a word at an address that is not aligned to it: these run
- * also while the MMU is off.
+ * The mem* and str* functions of ISO C. memcpy() and memset() are each architecture's own
+ * (string.S), as nearly all bytes go through them. Nothing here accesses a word at an address that
+ * is not aligned to it: these run also while the MMU is off.
  */
 #include <hv/string.h>
 #include <hv/types.h>
@@ -35,7 +35,8 @@ static void copy_down(unsigned char *d, const unsigned char *s, size_t n) {
         *--d = *--s;
 }
 
-/* memcpy() goes upwards and loads a piece before it stores it: right also for a destination below the source. */
+/* memcpy() goes upwards and loads a piece before it stores it: right also for a destination below
+ * the source. */
 void *memmove(void *d, const void *s, size_t n) {
     if ((uintptr_t)d - (uintptr_t)s >= n)
         return memcpy(d, s, n);

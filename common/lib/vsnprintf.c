@@ -1,4 +1,5 @@
-/* Formatted text into a buffer of given size: the part of ISO C's vsnprintf() that the hypervisor uses. */
+/* Formatted text into a buffer of given size: the part of ISO C's vsnprintf() that the hypervisor
+ * uses. */
 #include <hv/printk.h>
 #include <hv/string.h>
 

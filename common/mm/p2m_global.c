@@ -10,19 +10,9 @@
 
 struct p2m_shape p2m_shape;
 
-void p2m_global_init(void) {
-    struct s2_shape s = s2_choose_shape();
+pte_t p2m_attr[P2M_NR_TYPES];
 
-    p2m_shape = (struct p2m_shape){.vtcr = s.vtcr,
-                                   .hcr = s.hcr,
-                                   .start_level = s.start_level,
-                                   .ipa_bits = s.ipa_bits,
-                                   .fwb = s.fwb};
-    printk("stage 2: %u-bit guest addresses, %u levels, %u-bit VMIDs%s\n", s.ipa_bits,
-           PT_LEVELS - s.start_level, s2_vmid_bits(), s.fwb ? ", forced write-back" : "");
-}
-
-pte_t p2m_pte_attr(enum p2m_type t) {
+static pte_t attr_of(enum p2m_type t) {
     pte_t common = pte_make_sw(t) | S2_READ;
     pte_t ram = common | s2_normal(p2m_shape.fwb);
 
@@ -47,6 +37,20 @@ pte_t p2m_pte_attr(enum p2m_type t) {
         break;
     }
     BUG();
+}
+
+void p2m_global_init(void) {
+    struct s2_shape s = s2_choose_shape();
+
+    p2m_shape = (struct p2m_shape){.vtcr = s.vtcr,
+                                   .hcr = s.hcr,
+                                   .start_level = s.start_level,
+                                   .ipa_bits = s.ipa_bits,
+                                   .fwb = s.fwb};
+    for (unsigned t = P2M_INVALID + 1; t < P2M_NR_TYPES; t++)
+        p2m_attr[t] = attr_of((enum p2m_type)t);
+    printk("stage 2: %u-bit guest addresses, %u levels, %u-bit VMIDs%s\n", s.ipa_bits,
+           PT_LEVELS - s.start_level, s2_vmid_bits(), s.fwb ? ", forced write-back" : "");
 }
 
 /* ---- VMIDs: 0 is the hypervisor's own, never a guest's ---- */

@@ -13,8 +13,11 @@ static inline enum p2m_type p2m_pte_type(pte_t e) {
 static inline bool p2m_type_in(enum p2m_type t, unsigned types) {
     return P2M_TYPE_BIT(t) & types;
 }
-/* Descriptor attributes of a type, the type itself included. */
-pte_t p2m_pte_attr(enum p2m_type t);
+/* Descriptor attributes of a type, the type itself included; filled by p2m_global_init(). */
+extern pte_t p2m_attr[P2M_NR_TYPES];
+static inline pte_t p2m_pte_attr(enum p2m_type t) {
+    return p2m_attr[t];
+}
 
 /* ---- p2m_global.c ---- */
 struct p2m_shape {
@@ -38,12 +41,14 @@ void p2m_pool_drain(struct p2m *p2m);
  * tables that splits need are in the pool.
  */
 void p2m_remove_locked(struct p2m *p2m, uint64_t va, uint64_t size);
-/* The same for a valid last-level entry that the caller fills again under the same lock. */
-void p2m_replace_page_locked(struct p2m *p2m, uint64_t va, pte_t *slot);
+/* The same for a valid last-level entry, which gets a new leaf. */
+void p2m_replace_page_locked(struct p2m *p2m, uint64_t va, pte_t *entry, pte_t leaf);
 /* Table pages this can consume. */
 int64_t p2m_remove_needs(const struct p2m *p2m, uint64_t va, uint64_t size);
 
 /* ---- p2m_map.c ---- */
 int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) __must_check;
+/* Without the check of the pages: they have just come from the allocator, or are not tracked. */
+int p2m_insert_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) __must_check;
 
 #endif

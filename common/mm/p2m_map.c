@@ -96,29 +96,39 @@ static bool get_pages(struct page_info *page, uint64_t nr, const struct domain_p
     return true;
 }
 
-/* One page into a table that is there: the common case, in one walk. */
-static int map_into_slot(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *slot) {
+/* One page where no block is in the way: the common case, in one walk. entry NULL: tables are
+ * missing. */
+static int map_page(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *entry,
+                    unsigned missing) {
     uint64_t va = g.gfn << PAGE_SHIFT;
-    struct target target = {false};
-    int rc = check_target(&target, va, PAGE_SIZE, *slot, PT_LEVELS - 1);
+    pte_t leaf = pte_make_leaf(m.mfn << PAGE_SHIFT, PT_LEVELS - 1, p2m_pte_attr(t));
+    bool occupied = entry && pte_is_valid(*entry);
+    int rc;
 
-    if (!rc)
-        rc = mirror_prepare(p2m, g, 1);
+    if (occupied && !p2m_type_in(p2m_pte_type(*entry), P2M_TRACKED))
+        return -EBUSY;
+    if (!entry && missing > p2m->pool_free)
+        return -ENOMEM;
+    rc = mirror_prepare(p2m, g, 1);
     if (rc)
         return rc;
     if (p2m_type_in(t, P2M_ANY_XENHEAP) && !get_pages(mfn_to_page(m), 1, p2m->owner))
         return -EBUSY;
-    if (target.occupied)
-        p2m_replace_page_locked(p2m, va, slot);
-    else
-        pt_slot_filled(&p2m->pt, slot);
-    WRITE_ONCE(*slot, pte_make_leaf(m.mfn << PAGE_SHIFT, PT_LEVELS - 1, p2m_pte_attr(t)));
+
+    if (occupied) {
+        p2m_replace_page_locked(p2m, va, entry, leaf);
+    } else {
+        if (!entry)
+            entry = pt_add_slot(&p2m->pt, va);
+        pt_fill_slot(&p2m->pt, entry, leaf);
+    }
     track(p2m, g, m, 1, t);
     mirror_map(p2m, g, m, 1, t);
     return 0;
 }
 
-int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
+/* Any number of pages, and whatever has to be split or displaced for them. */
+static int map_range(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     struct pt_request rq = {.want = PT_MAP,
                             .va = g.gfn << PAGE_SHIFT,
                             .size = nr << PAGE_SHIFT,
@@ -126,19 +136,8 @@ int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type
                             .attr = p2m_pte_attr(t)};
     struct target target = {false};
     int64_t needed;
-    pte_t *slot;
-    int rc;
+    int rc = pt_walk(&p2m->pt, rq.va, rq.size, check_target, &target);
 
-    ASSERT(rw_is_write_held(&p2m->lock));
-    if (p2m->dying)
-        return -EPERM;
-    rc = p2m_type_in(t, P2M_TRACKED) ? check_pages(p2m, m, nr, t) : 0;
-    if (rc)
-        return rc;
-    slot = nr == 1 ? pt_page_slot(&p2m->pt, rq.va) : NULL;
-    if (slot)
-        return map_into_slot(p2m, g, m, t, slot);
-    rc = pt_walk(&p2m->pt, rq.va, rq.size, check_target, &target);
     if (rc)
         return rc;
     needed = target.occupied ? displace_needs(p2m, &rq) : pt_tables_needed(&p2m->pt, &rq);
@@ -158,6 +157,26 @@ int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type
     track(p2m, g, m, nr, t);
     mirror_map(p2m, g, m, nr, t);
     return 0;
+}
+
+int p2m_insert_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
+    ASSERT(rw_is_write_held(&p2m->lock));
+    if (p2m->dying)
+        return -EPERM;
+    if (nr == 1) {
+        struct pt_gap gap = {0, false};
+        pte_t *entry = pt_find_slot(&p2m->pt, g.gfn << PAGE_SHIFT, &gap);
+
+        if (likely(!gap.blocked))
+            return map_page(p2m, g, m, t, entry, gap.missing);
+    }
+    return map_range(p2m, g, m, nr, t);
+}
+
+int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
+    int rc = p2m_type_in(t, P2M_TRACKED) ? check_pages(p2m, m, nr, t) : 0;
+
+    return rc ? rc : p2m_insert_locked(p2m, g, m, nr, t);
 }
 
 static bool fits(const struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr) {

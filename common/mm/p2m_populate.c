@@ -52,23 +52,35 @@ static int populate_block(struct p2m *p2m, gfn_t g, unsigned *order) {
         heap_free(page, *order);
         return rc;
     }
-    rc = p2m_map(p2m, g, page_to_mfn(page), *order, P2M_RAM_RW);
+    write_lock(&p2m->lock);
+    rc = p2m_insert_locked(p2m, g, page_to_mfn(page), nr, P2M_RAM_RW);
+    write_unlock(&p2m->lock);
     if (rc)
         page_give_up_run(p2m->owner, page, nr);
     return rc;
 }
 
+/* The largest order that alignment and what is left allow. */
+static unsigned best_order(uint64_t g, uint64_t left) {
+    unsigned order;
+
+    if (left == 1 || (g & 1))
+        return 0;
+    order = fls64(left);
+    return g ? MIN(order, ffs64(g)) : order;
+}
+
 int p2m_populate_some(struct p2m *p2m, gfn_t g, uint64_t nr, uint64_t *done) {
+    uint64_t limit = p2m_gfn_limit(p2m);
     unsigned most = MAX_ORDER; /* falls to what the heap still has */
     uint64_t i = 0;
     int rc = 0;
 
+    if (g.gfn >= limit || nr > limit - g.gfn)
+        rc = -EINVAL;
     while (!rc && i < nr) {
-        unsigned order = MIN(most, fls64(nr - i)), wanted;
+        unsigned order = MIN(most, best_order(g.gfn + i, nr - i)), wanted = order;
 
-        if (g.gfn + i)
-            order = MIN(order, ffs64(g.gfn + i));
-        wanted = order;
         rc = populate_block(p2m, gfn_add(g, i), &order);
         if (order < wanted)
             most = order;

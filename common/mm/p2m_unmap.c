@@ -32,92 +32,141 @@ static void flush_removed(struct p2m *p2m, uint64_t va, uint64_t size,
         tlb_flush_vmid(p2m->vttbr);
 }
 
-/* The entry is gone from every TLB: GFN, then what the entry held. */
+/*
+ * What removed entries held is let go after the flush. RAM that lies together in memory goes back
+ * to the heap as one run: [run, run + nr).
+ */
+struct drop {
+    struct p2m *p2m;
+    struct page_info *run;
+    uint64_t nr;
+    bool leak; /* a device may still reach the frames: never use them again */
+};
+
+static void finish_run(struct drop *d) {
+    if (d->nr)
+        page_give_up_run(d->p2m->owner, d->run, d->nr);
+    d->nr = 0;
+}
+
+static void mark_leaked(struct page_info *page, uint64_t nr) {
+    for (uint64_t i = 0; i < nr; i++)
+        __atomic_fetch_or(&page[i].count_info, PGC_leaked, __ATOMIC_RELAXED);
+}
+
 static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
-    struct p2m *p2m = arg;
+    struct drop *d = arg;
     enum p2m_type t = p2m_pte_type(e);
     gfn_t g = gfn(va >> PAGE_SHIFT);
     struct page_info *page = mfn_to_page(mfn(pte_addr(e) >> PAGE_SHIFT));
     uint64_t nr = size >> PAGE_SHIFT;
 
     (void)level;
+    if (!p2m_type_in(t, P2M_TRACKED | P2M_ANY_FOREIGN))
+        return;
+    if (unlikely(d->leak))
+        mark_leaked(page, nr);
     if (p2m_type_in(t, P2M_TRACKED))
         for (uint64_t i = 0; i < nr; i++)
             page_set_gfn(&page[i], gfn_add(g, i), INVALID_GFN);
-    if (p2m_type_in(t, P2M_ANY_RAM))
-        page_give_up_run(p2m->owner, page, nr);
-    else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))
+    if (!p2m_type_in(t, P2M_ANY_RAM)) {
         for (uint64_t i = 0; i < nr; i++)
             put_page(&page[i]);
+        return;
+    }
+    if (page != d->run + d->nr || !d->nr) {
+        finish_run(d);
+        d->run = page;
+    }
+    d->nr += nr;
 }
 
-/* The device's view goes before any frame is let go. A mirror that fails has stopped its device
- * itself. */
-static void unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size) {
+/* The device's view goes before any frame is let go. False: it could not be made sure of. */
+static bool unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size) {
     uint64_t g = va >> PAGE_SHIFT, end = g + (size >> PAGE_SHIFT);
+    bool sure = true;
 
     if (likely(!p2m->mirror))
-        return;
+        return true;
     while (g < end) {
         unsigned order = fls64(end - g);
 
         if (g)
             order = MIN(order, ffs64(g));
-        if (p2m->mirror->unmap(p2m->mirror_arg, gfn(g), order))
-            printk("d%u: gfn %#llx order %u stayed in the device's table\n", p2m->owner->domid,
-                   (unsigned long long)g, order);
+        sure &= !p2m->mirror->unmap(p2m->mirror_arg, gfn(g), order);
         g += 1ULL << order;
     }
+    return sure;
 }
 
-/* One page out of a table that stays: no second pass is needed, its entry is remembered here. */
-static bool remove_page(struct p2m *p2m, uint64_t va) {
-    pte_t *slot = pt_page_slot(&p2m->pt, va), old;
+/* drop_leaf() for one page, without the run. */
+static void drop_page(struct p2m *p2m, uint64_t va, pte_t old) {
+    struct page_info *page = mfn_to_page(mfn(pte_addr(old) >> PAGE_SHIFT));
+    enum p2m_type t = p2m_pte_type(old);
 
-    if (!slot || !pte_is_valid(*slot) || !pt_slot_emptied(&p2m->pt, slot))
-        return false;
-    old = *slot;
-    WRITE_ONCE(*slot, 0);
-    tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);
-    unmap_mirror(p2m, va, PAGE_SIZE);
-    drop_leaf(p2m, va, PAGE_SIZE, old, PT_LEVELS - 1);
-    return true;
+    if (unlikely(!unmap_mirror(p2m, va, PAGE_SIZE)) &&
+        p2m_type_in(t, P2M_TRACKED | P2M_ANY_FOREIGN))
+        mark_leaked(page, 1);
+    if (p2m_type_in(t, P2M_TRACKED))
+        page_set_gfn(page, gfn(va >> PAGE_SHIFT), INVALID_GFN);
+    if (p2m_type_in(t, P2M_ANY_RAM))
+        page_give_up_one(p2m->owner, page);
+    else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))
+        put_page(page);
+}
+
+/* One page needs no second pass over the table: its entry is remembered here. */
+static void remove_page(struct p2m *p2m, uint64_t va, pte_t *entry) {
+    struct page_list unlinked = PAGE_LIST_INIT;
+    struct page_info *table;
+    pte_t old = *entry;
+
+    pt_empty_slot(&p2m->pt, va, entry, &unlinked);
+    if (likely(page_list_empty(&unlinked)))
+        tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);
+    else
+        tlb_flush_vmid(p2m->vttbr);
+    while (unlikely((table = page_list_pop(&unlinked)) != NULL))
+        p2m->pt.ops->give(&p2m->pt, page_to_virt(table));
+    drop_page(p2m, va, old);
 }
 
 /* The entry is invalid between break and make, and the count of the table does not change. */
-void p2m_replace_page_locked(struct p2m *p2m, uint64_t va, pte_t *slot) {
-    pte_t old = *slot;
+void p2m_replace_page_locked(struct p2m *p2m, uint64_t va, pte_t *entry, pte_t leaf) {
+    pte_t old = *entry;
 
-    WRITE_ONCE(*slot, 0);
+    WRITE_ONCE(*entry, 0);
     tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);
-    unmap_mirror(p2m, va, PAGE_SIZE);
-    drop_leaf(p2m, va, PAGE_SIZE, old, PT_LEVELS - 1);
+    drop_page(p2m, va, old);
+    WRITE_ONCE(*entry, leaf);
 }
 
 void p2m_remove_locked(struct p2m *p2m, uint64_t va, uint64_t size) {
     struct pt_request rq = unmap_request(va, size);
+    struct drop d = {.p2m = p2m};
     struct pt_parked parked;
 
     ASSERT(rw_is_write_held(&p2m->lock));
-    if (size == PAGE_SIZE && remove_page(p2m, va))
-        return;
     pt_park(&p2m->pt, &rq, &parked);
     flush_removed(p2m, va, size, &parked);
-    unmap_mirror(p2m, va, size);
-    pt_reap(&p2m->pt, &rq, &parked, drop_leaf, p2m);
+    d.leak = !unmap_mirror(p2m, va, size);
+    pt_reap(&p2m->pt, &rq, &parked, drop_leaf, &d);
+    finish_run(&d);
 }
 
 /* ---- from outside ---- */
 
-static int check_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
-    unsigned allowed = *(const unsigned *)arg;
-
-    (void)va;
-    (void)size;
-    (void)level;
+static int check_entry(pte_t e, unsigned allowed) {
     if (!pte_is_valid(e))
         return -ENOENT;
     return p2m_type_in(p2m_pte_type(e), allowed) ? 0 : -EILSEQ;
+}
+
+static int check_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
+    (void)va;
+    (void)size;
+    (void)level;
+    return check_entry(e, *(const unsigned *)arg);
 }
 
 static int unmap_locked(struct p2m *p2m, gfn_t g, uint64_t nr, unsigned allowed) {
@@ -126,14 +175,17 @@ static int unmap_locked(struct p2m *p2m, gfn_t g, uint64_t nr, unsigned allowed)
     int rc;
 
     if (nr == 1) {
-        const pte_t *slot = pt_page_slot(&p2m->pt, va);
+        struct pt_gap gap;
+        pte_t *entry = pt_find_slot(&p2m->pt, va, &gap);
 
-        if (slot) {
-            rc = check_leaf(&allowed, va, size, *slot, PT_LEVELS - 1);
+        if (likely(entry != NULL)) {
+            rc = check_entry(*entry, allowed);
             if (!rc)
-                p2m_remove_locked(p2m, va, size);
+                remove_page(p2m, va, entry);
             return rc;
         }
+        if (!gap.blocked)
+            return -ENOENT;
     }
     rc = pt_walk(&p2m->pt, va, size, check_leaf, &allowed);
     if (rc)

@@ -150,6 +150,19 @@ static void free_run_locked(struct domain_pages *owner, struct page_info *page, 
     heap_free_run(page, nr);
 }
 
+void page_give_up_one(struct domain_pages *owner, struct page_info *page) {
+    spin_lock(&owner->lock);
+    if (unlikely(!drop_allocated(page))) {
+        spin_unlock(&owner->lock);
+        page_give_up(page);
+        return;
+    }
+    cut_chain(&owner->pages, page, page);
+    owner->tot_pages--;
+    spin_unlock(&owner->lock);
+    heap_free(page, 0);
+}
+
 void page_give_up_run(struct domain_pages *owner, struct page_info *page, uint64_t nr) {
     struct page_info *run = page, *end = page + nr;
 

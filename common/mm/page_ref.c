@@ -49,6 +49,8 @@ static void disown(struct page_info *page) {
 
 /* NULL: nothing names the page any more (invariant 8). */
 static const char *why_not_free(const struct page_info *page) {
+    if (page->count_info & PGC_leaked)
+        return "a device may still reach it";
     if (page->count_info & PGC_allocated)
         return "more references dropped than taken";
     if (type_info_has_gfn(page->type_info))

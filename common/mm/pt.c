@@ -81,12 +81,6 @@ int64_t pt_tables_needed(const struct pt *pt, const struct pt_request *rq) {
 
 /* ---- map ---- */
 
-/* Links a table that is complete: the walkers see its entries before they see the table. */
-static void link_table(pte_t *e, const pte_t *table) {
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    WRITE_ONCE(*e, pte_make_table(virt_to_phys(table).pa));
-}
-
 static void map_level(struct pt *pt, const struct pt_request *rq, unsigned level, pte_t *table,
                       uint64_t va, uint64_t end) {
     unsigned added = 0;
@@ -103,7 +97,7 @@ static void map_level(struct pt *pt, const struct pt_request *rq, unsigned level
         case PT_ADD_TABLE:
             child = pt->ops->take(pt);
             map_level(pt, rq, level + 1, child, va, next);
-            link_table(e, child);
+            pt_link_table(e, child);
             added++;
             break;
         case PT_DESCEND:
@@ -135,7 +129,7 @@ static pte_t *split_leaf(struct pt *pt, pte_t *e, unsigned level, uint64_t va) {
     pt_used_add(pt, child, PT_ENTRIES);
     WRITE_ONCE(*e, 0);
     pt->ops->flush(pt, ALIGN_DOWN(va, pt_entry_size(level)), pt_entry_size(level));
-    link_table(e, child);
+    pt_link_table(e, child);
     return child;
 }
 

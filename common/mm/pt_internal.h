@@ -32,6 +32,12 @@ static inline bool pt_in_range(const struct pt *pt, uint64_t va, uint64_t size) 
     return va <= limit && size <= limit - va;
 }
 
+/* Links a table that is complete: the walkers see its entries before they see the table. */
+static inline void pt_link_table(pte_t *e, const pte_t *table) {
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    WRITE_ONCE(*e, pte_make_table(virt_to_phys(table).pa));
+}
+
 /* ---- counts of entries ---- */
 static inline uint32_t pt_used(const pte_t *table) {
     return virt_to_page(table)->u.used;

@@ -20,32 +20,6 @@ pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level) {
     }
 }
 
-pte_t *pt_page_slot(const struct pt *pt, uint64_t va) {
-    pte_t *table = pt_root(pt);
-
-    if (va >> pt->addr_bits)
-        return NULL;
-    for (unsigned l = pt->start_level; l < PT_LEVELS - 1; l++) {
-        pte_t e = table[pt_index(l, va)];
-
-        if (!pte_is_table(e, l))
-            return NULL;
-        table = pt_child(e);
-    }
-    return &table[pt_index(PT_LEVELS - 1, va)];
-}
-
-void pt_slot_filled(const struct pt *pt, const pte_t *slot) {
-    pt_used_add(pt, slot, 1);
-}
-
-bool pt_slot_emptied(const struct pt *pt, const pte_t *slot) {
-    if (pt->counted && pt_used(slot) == 1)
-        return false;
-    pt_used_sub(pt, slot, 1);
-    return true;
-}
-
 static int walk_level(unsigned level, const pte_t *table, uint64_t va, uint64_t end, pt_visit_fn fn,
                       void *arg) {
     for (uint64_t next; va < end; va = next) {

@@ -1,6 +1,7 @@
 /* Domains from creation to burial. A thread buries them, so that no vCPU frees what it stands on. */
 #include <hv/bits.h>
 #include <hv/domain.h>
+#include <hv/domain_abi.h>
 #include <hv/errno.h>
 #include <hv/mm.h>
 #include <hv/string.h>
@@ -11,6 +12,7 @@ static struct list domains = LIST_INIT(domains); /* under domains_lock */
 static spinlock_t burial_lock = SPINLOCK_INIT(RANK_LEAF, "burial");
 static struct list dying = LIST_INIT(dying); /* under burial_lock: all vCPUs gone */
 static struct vcpu *burier;
+static const struct domain_abi_ops *abi_ops;
 static void (*death_hook)(const struct domain_obituary *o);
 
 struct domain *domain_by_id(hv_domid_t id) {
@@ -25,6 +27,10 @@ struct domain *domain_by_id(hv_domid_t id) {
     }
     spin_unlock(&domains_lock);
     return found;
+}
+
+void domain_set_abi_ops(const struct domain_abi_ops *ops) {
+    abi_ops = ops;
 }
 
 /* ---- creation ---- */
@@ -80,6 +86,8 @@ static int create_parts(struct domain *d, unsigned nr_spis, uint32_t p2m_pool_pa
     rc = d->vcpus ? 0 : -ENOMEM;
     for (unsigned i = 0; !rc && i < d->max_vcpus; i++)
         rc = create_vcpu(d, i);
+    if (!rc && abi_ops)
+        rc = abi_ops->create(d);
     if (!rc)
         return 0;
     if (d->vcpus)
@@ -102,6 +110,7 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
     d->id = id;
     hv_strlcpy(d->name, name, sizeof(d->name));
     d->max_vcpus = vcpus;
+    d->max_grant_version = 1;
     d->log = (struct ratelimit)RATELIMIT_INIT;
     domain_pages_init(&d->pages, id, max_pages);
     list_init(&d->death_link);
@@ -179,6 +188,8 @@ void domain_destroy(struct domain *d) {
     vgic_destroy_domain(d);
     while (p2m_relinquish(&d->p2m) == -EAGAIN)
         preempt_point();
+    if (d->abi)
+        abi_ops->destroy(d);
     if (d->pages.tot_pages || d->pages.xenheap_pages)
         printk("warning: d%u: %s: %llu pages and %llu hypervisor pages did not come back\n", d->id,
                d->name, (unsigned long long)d->pages.tot_pages,

@@ -8,6 +8,14 @@
 #include <asm/abort_reg.h>
 #include <asm/guest_trap.h>
 
+#define ESR_IL BIT(25)
+#define ISS_ISV BIT(24)
+#define ISS_SAS_SHIFT 22
+#define ISS_SSE BIT(21)
+#define ISS_SRT_SHIFT 16
+#define ISS_SF BIT(15)
+#define ISS_WNR BIT(6)
+
 #define SPSR_AARCH32 BIT(4)
 #define SPSR_THUMB BIT(5)
 
@@ -16,7 +24,7 @@ int mmio_register(struct mmio_map *m, ipaddr_t start, uint64_t size, mmio_handle
     uint64_t end = start.ipa + size;
     unsigned at = 0;
 
-    if (!size || end < start.ipa)
+    if (!size || end < start.ipa || !IS_ALIGNED(start.ipa | size, 8))
         return -EINVAL;
     if (m->count == MMIO_MAX_RANGES)
         return -ENOSPC;
@@ -52,33 +60,38 @@ static uint64_t mask_of(unsigned size) {
     return ~0ULL >> (64 - 8 * size);
 }
 
-static uint64_t extend(uint64_t val, const struct mmio_insn *insn) {
-    unsigned unused = 64 - 8u * insn->size;
-
-    if (insn->sign_extend)
-        val = (uint64_t)((int64_t)(val << unused) >> unused);
-    else
-        val &= mask_of(insn->size);
-    return insn->sixty_four ? val : (uint32_t)val;
+static void access_init(struct mmio_access *a, const struct mmio_range *r, uint64_t at,
+                        unsigned size, bool write, uint64_t value) {
+    a->offset = at - r->start;
+    a->size = (uint8_t)size;
+    a->write = write;
+    a->value = write ? value & mask_of(size) : 0;
 }
 
-/* The common case: the syndrome says everything. */
-static bool by_syndrome(struct vcpu *v, const struct mmio_range *r, ipaddr_t ipa, uint64_t esr) {
-    struct mmio_access a;
-    struct mmio_insn insn;
+static uint64_t sign_extend(uint64_t val, unsigned size, bool sixty_four) {
+    unsigned unused = 64 - 8 * size;
 
-    mmio_decode_syndrome(esr, &insn);
-    a.offset = ipa.ipa - r->start;
-    a.size = insn.size;
-    a.write = insn.write;
-    a.value = a.write ? abort_reg_get(v->regs, insn.reg[0]) & mask_of(a.size) : 0;
-    if (!IS_ALIGNED(ipa.ipa, a.size) || ipa.ipa + a.size > r->end)
+    val = (uint64_t)((int64_t)(val << unused) >> unused);
+    return sixty_four ? val : (uint32_t)val;
+}
+
+/* The common case, and a fast one: the syndrome says everything (Arm ARM D19.2.40). */
+static bool by_syndrome(struct vcpu *v, const struct mmio_range *r, ipaddr_t ipa, uint64_t esr) {
+    unsigned size = 1u << ((esr >> ISS_SAS_SHIFT) & 3), reg = (esr >> ISS_SRT_SHIFT) & 31;
+    struct mmio_access a;
+
+    if (!IS_ALIGNED(ipa.ipa, size))
         return false;
+    access_init(&a, r, ipa.ipa, size, esr & ISS_WNR, abort_reg_get(v->regs, reg));
     if (!r->handler(v, r->arg, &a))
         return false;
-    if (!a.write)
-        abort_reg_set(v->regs, insn.reg[0], extend(a.value, &insn));
-    vcpu_skip_instruction(v, insn.insn_bytes);
+    if (!(esr & ISS_WNR)) {
+        a.value &= mask_of(size);
+        if (unlikely(esr & ISS_SSE))
+            a.value = sign_extend(a.value, size, esr & ISS_SF);
+        abort_reg_set(v->regs, reg, a.value);
+    }
+    vcpu_skip_instruction(v, esr & ESR_IL ? 4 : 2);
     return true;
 }
 
@@ -147,8 +160,8 @@ static void write_back(struct vcpu *v, const struct mmio_insn *insn, vaddr_t gva
 }
 
 /*
- * All of the access must lie in the page that faulted and begin where the fault was: the second half of a pair
- * on the next page could be anything.
+ * All of the access must lie in the page that faulted and begin where the fault was: the second
+ * half of a pair on the next page could be anything.
  */
 static bool within(const struct vcpu *v, const struct mmio_insn *insn, const struct mmio_range *r,
                    ipaddr_t ipa, vaddr_t gva) {
@@ -164,25 +177,27 @@ static bool within(const struct vcpu *v, const struct mmio_insn *insn, const str
     return !insn->ea_known || ((ea ^ gva) & GENMASK(47, 0) & mask_of(sizeof(vaddr_t))) == 0;
 }
 
-/* No syndrome (writeback, pairs): the instruction itself tells. Nothing changes until every part is done. */
-static bool by_instruction(struct vcpu *v, const struct mmio_range *r, ipaddr_t ipa, vaddr_t gva) {
+/* No syndrome (writeback, pairs): the instruction itself tells. Nothing changes until every part is
+ * done. */
+static __noinline bool by_instruction(struct vcpu *v, const struct mmio_range *r, ipaddr_t ipa,
+                                      vaddr_t gva) {
     struct mmio_access a[2];
     struct mmio_insn insn;
 
     if (!decode_at_pc(v, &insn) || !within(v, &insn, r, ipa, gva))
         return false;
     for (unsigned i = 0; i < insn.nr_regs; i++) {
-        a[i].offset = ipa.ipa - r->start + i * insn.size;
-        a[i].size = insn.size;
-        a[i].write = insn.write;
-        a[i].value = insn.write ? vcpu_get_reg(v, insn.reg[i]) & mask_of(insn.size) : 0;
+        access_init(&a[i], r, ipa.ipa + i * insn.size, insn.size, insn.write,
+                    vcpu_get_reg(v, insn.reg[i]));
         if (!r->handler(v, r->arg, &a[i]))
             return false;
     }
     if (insn.writeback != WB_NONE)
         write_back(v, &insn, gva);
     for (unsigned i = 0; i < insn.nr_regs && !insn.write; i++)
-        vcpu_set_reg(v, insn.reg[i], extend(a[i].value, &insn));
+        vcpu_set_reg(v, insn.reg[i],
+                     insn.sign_extend ? sign_extend(a[i].value, insn.size, insn.sixty_four)
+                                      : a[i].value & mask_of(insn.size));
     vcpu_skip_instruction(v, insn.insn_bytes);
     return true;
 }
@@ -192,7 +207,7 @@ bool mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr) {
 
     if (!r)
         return false;
-    if (likely(esr & BIT(24)))
+    if (likely(esr & ISS_ISV))
         return by_syndrome(v, r, ipa, esr);
     return by_instruction(v, r, ipa, gva);
 }

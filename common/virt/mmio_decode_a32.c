@@ -63,8 +63,8 @@ static bool a32_word_byte(uint32_t insn, struct mmio_insn *out) {
         return by_immediate(a32_index(insn), field(insn, 11, 0), out);
     if (insn & BIT(4)) /* media instructions */
         return false;
-    return by_register(a32_index(insn), field(insn, 3, 0), field(insn, 6, 5) << 5 | field(insn, 11, 7),
-                       out);
+    return by_register(a32_index(insn), field(insn, 3, 0),
+                       field(insn, 6, 5) << 5 | field(insn, 11, 7), out);
 }
 
 /* LDRH, STRH, LDRSB, LDRSH, LDRD, STRD and the unprivileged halfword forms. */

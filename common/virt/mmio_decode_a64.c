@@ -1,4 +1,5 @@
-/* Which access a data abort was: from the syndrome, or from an A64 load or store (Arm ARM C4.1.94). */
+/* Which access a data abort was: from the syndrome, or from an A64 load or store (Arm ARM C4.1.94).
+ */
 #include <hv/bits.h>
 #include <hv/mmio.h>
 
@@ -10,23 +11,8 @@ static int32_t sign_extend(uint32_t val, unsigned bits) {
     return (int32_t)(val << (32 - bits)) >> (32 - bits);
 }
 
-/* ESR_ELx.ISS of a data abort, Arm ARM D19.2.40. */
-bool mmio_decode_syndrome(uint64_t esr, struct mmio_insn *out) {
-    if (!(esr & BIT(24)))
-        return false;
-    *out = (struct mmio_insn){
-        .size = (uint8_t)(1u << bits_get(esr, 23, 22)),
-        .sign_extend = esr & BIT(21),
-        .reg = {(uint8_t)bits_get(esr, 20, 16)},
-        .nr_regs = 1,
-        .sixty_four = esr & BIT(15),
-        .write = esr & BIT(6),
-        .insn_bytes = esr & BIT(25) ? 4 : 2,
-    };
-    return true;
-}
-
-/* size and opc of the single-register classes; prefetches (11:10) and unallocated ones are refused. */
+/* size and opc of the single-register classes; prefetches (11:10) and unallocated ones are refused.
+ */
 static bool size_and_opc(uint32_t insn, struct mmio_insn *out) {
     unsigned size = field(insn, 31, 30), opc = field(insn, 23, 22);
 
@@ -97,7 +83,8 @@ static bool decode_pair(uint32_t insn, struct mmio_insn *out) {
     return true;
 }
 
-/* LDAR, STLR, LDLAR, STLLR: an emulated access is in order with everything. Exclusives and CAS are refused. */
+/* LDAR, STLR, LDLAR, STLLR: an emulated access is in order with everything. Exclusives and CAS are
+ * refused. */
 static bool decode_ordered(uint32_t insn, struct mmio_insn *out) {
     if (!(insn & BIT(23)) || (insn & BIT(21)))
         return false;

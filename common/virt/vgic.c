@@ -164,27 +164,26 @@ struct outcome {
 };
 
 /* v: at home there, its lock is held. */
-static struct outcome change_one(struct vcpu *v, struct vgic_bank *b, unsigned intid, enum vgic_op op) {
+static inline struct outcome change_one(struct vcpu *v, struct vgic_bank *b, unsigned intid,
+                                        enum vgic_op op) {
     uint32_t bit = 1u << intid % 32;
     struct vgic_lr *lr = NULL;
-    struct outcome out = {false, false};
 
+    if (vgic_local(v)) {
+        if (b->in_lr & bit)
+            vgic_absorb(v, b, intid);
+        change(v, b, intid, op, NULL);
+        vgic_update(v, b, intid);
+        return (struct outcome){.kick = vgic_waits(v) && (b->in_lr & bit), .wait = false};
+    }
     if (b->in_lr & bit) {
-        unsigned i = b->lr[intid % 32];
-
-        if (vgic_local(v)) {
-            vgic_fold_lr(v, i);
-        } else {
-            lr = &v->vgic.lr[i];
-            v->vgic.resync = true;
-            out.wait = true;
-        }
+        lr = &v->vgic.lr[b->lr[intid % 32]];
+        v->vgic.resync = true;
     }
     change(v, b, intid, op, lr);
     if (intid >= VGIC_NR_PRIVATE)
         vgic_note_spi(v, intid);
-    out.kick = vgic_settle(v, intid >= VGIC_NR_PRIVATE);
-    return out;
+    return (struct outcome){.kick = vgic_settle(v, intid >= VGIC_NR_PRIVATE), .wait = lr};
 }
 
 /* True: a resync was asked for. */
@@ -260,17 +259,18 @@ void vgic_apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask,
 /* ---- reading what hardware knows ---- */
 
 /* True: v must be kicked, and waited for. */
-static bool sync_one(struct vcpu *v, struct vgic_bank *b, unsigned n, bool with_spis) {
+static bool sync_one(struct vcpu *v, struct vgic_bank *b, unsigned first, unsigned n) {
     if (!(b->in_lr >> n & 1))
         return false;
     if (!vgic_local(v)) {
         v->vgic.resync = true;
     } else {
-        vgic_fold_lr(v, b->lr[n]);
-        if (!with_spis)
-            vgic_resample(v);
+        vgic_absorb(v, b, first + n);
+        if (!first)
+            vgic_resample(v, 1u << n);
+        vgic_update(v, b, first + n);
     }
-    return vgic_settle(v, with_spis);
+    return !vgic_local(v) && vgic_settle(v, first);
 }
 
 void vgic_sync_bank(struct domain *d, struct vcpu *v, unsigned first) {
@@ -282,7 +282,7 @@ void vgic_sync_bank(struct domain *d, struct vcpu *v, unsigned first) {
         spin_lock(&d->vgic.lock);
     else if (vgic_local(v) && (b->hw & b->line)) {
         spin_lock(&v->vgic.lock);
-        vgic_resample(v);
+        vgic_resample(v, ~b->in_lr);
         spin_unlock(&v->vgic.lock);
     }
     for (in_lr = READ_ONCE(b->in_lr); in_lr; in_lr &= in_lr - 1) {
@@ -290,7 +290,7 @@ void vgic_sync_bank(struct domain *d, struct vcpu *v, unsigned first) {
         struct vcpu *home = v ? v : d->vcpus[vgic_spi_bank(d, first)->home[n]];
 
         spin_lock(&home->vgic.lock);
-        kick = sync_one(home, b, n, !v);
+        kick = sync_one(home, b, first, n);
         wait |= home->vgic.resync;
         spin_unlock(&home->vgic.lock);
         if (kick)
@@ -329,13 +329,18 @@ static bool valid(const struct domain *d, const struct vcpu *v, unsigned intid) 
 
 void vgic_set_level(struct domain *d, struct vcpu *v, unsigned intid, bool level) {
     const struct vgic_bank *b;
+    uint32_t bit = 1u << intid % 32;
 
     if (!valid(d, v, intid))
         return;
     b = v ? &v->vgic.priv : &vgic_spi_bank(d, intid)->b;
     /* The line of a tied interrupt may be an old one that the guest has dealt with unseen. */
-    if (!!(READ_ONCE(b->line) >> intid % 32 & 1) != level || (READ_ONCE(b->hw) >> intid % 32 & 1))
-        vgic_apply(d, v, intid & ~31u, 1u << intid % 32, level ? VGIC_RAISE : VGIC_LOWER, false);
+    if (!!(READ_ONCE(b->line) & bit) == level && !(READ_ONCE(b->hw) & bit))
+        return;
+    if (v)
+        change_private(v, bit, level ? VGIC_RAISE : VGIC_LOWER);
+    else
+        change_spis(d, intid & ~31u, bit, level ? VGIC_RAISE : VGIC_LOWER);
 }
 
 bool vgic_get_level(struct domain *d, struct vcpu *v, unsigned intid) {
@@ -402,9 +407,8 @@ static void send_sgi(struct vcpu *to, uint32_t bit, unsigned group) {
 bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
     struct domain *d = v->domain;
     uint32_t bit = 1u << bits_get(value, 27, 24);
-    uint32_t cluster =
-        (uint32_t)(bits_get(value, 39, 32) << 16 | bits_get(value, 23, 16) << 8);
     uint32_t list = (uint32_t)bits_get(value, 15, 0);
+    unsigned first = (unsigned)bits_get(value, 23, 16) * VCPUS_PER_CLUSTER;
 
     if (value & BIT(40)) {
         for (unsigned i = 0; i < d->max_vcpus; i++)
@@ -412,14 +416,13 @@ bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
                 send_sgi(d->vcpus[i], bit, group);
         return true;
     }
-    /* No Aff3, no range selector: no vCPU has an Aff0 above 15. */
-    if (bits_get(value, 55, 44))
+    /* No Aff3 and Aff2, no range selector: no vCPU has such, or an Aff0 above 15. */
+    if (value & (GENMASK(55, 44) | GENMASK(39, 32)))
         return true;
     for (; list; list &= list - 1) {
-        uint32_t affinity = cluster | ffs64(list);
-        unsigned id = (affinity >> 8) * VCPUS_PER_CLUSTER + (affinity & 0xff);
+        unsigned id = first + ffs64(list);
 
-        if (id < d->max_vcpus && vcpu_affinity(id) == affinity)
+        if (id < d->max_vcpus)
             send_sgi(d->vcpus[id], bit, group);
     }
     return true;

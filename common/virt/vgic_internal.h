@@ -32,6 +32,11 @@ static inline bool vgic_local(const struct vcpu *v) {
     return v == current && v->vgic.loaded;
 }
 
+/* It waits in WFI with its state loaded, and does not see its list registers. */
+static inline bool vgic_waits(const struct vcpu *v) {
+    return READ_ONCE(v->state) == VCPU_BLOCKED;
+}
+
 static inline struct vgic_spi_bank *vgic_spi_bank(const struct domain *d, unsigned intid) {
     return &d->vgic.spi[intid / 32 - 1];
 }
@@ -73,8 +78,11 @@ static inline bool vgic_needs_dist(const struct vcpu *v) {
 
 /* ---- vgic_lr.c; v->vgic.lock held, and the dist lock where SPIs may be met ---- */
 
-/* Takes list register i back: what the guest did to its interrupt becomes known. v is loaded here. */
-void vgic_fold_lr(struct vcpu *v, unsigned i);
+/* What the guest did to an interrupt in a list register becomes known. v is loaded here. */
+void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid);
+/* One interrupt of v has changed, after vgic_absorb() where it is in a list register: which follows. v is loaded here. */
+void vgic_update(struct vcpu *v, struct vgic_bank *b, unsigned intid);
+/* Takes all list registers back. v is loaded here. */
 void vgic_fold_all(struct vcpu *v);
 /* Ready interrupts into list registers. with_spis: the dist lock is held. v is loaded here. */
 void vgic_fill(struct vcpu *v, bool with_spis);
@@ -82,8 +90,8 @@ void vgic_fill(struct vcpu *v, bool with_spis);
 void vgic_note_spi(struct vcpu *v, unsigned intid);
 /* Whatever changed for v takes effect: now if v is loaded here, else true: kick v when no lock is held. */
 bool vgic_settle(struct vcpu *v, bool with_spis) __must_check;
-/* Lowers hw interrupts whose device has become quiet before the guest took them. v is loaded here. */
-void vgic_resample(struct vcpu *v);
+/* Lowers those hw PPIs of `mask`, none with unknown state, whose device became quiet before the guest took them. */
+void vgic_resample(struct vcpu *v, uint32_t mask);
 /* The physical interrupt tied to INTID may come again. */
 void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid);
 

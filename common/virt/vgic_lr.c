@@ -54,38 +54,51 @@ void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
 
 /* ---- taking back ---- */
 
-void vgic_fold_lr(struct vcpu *v, unsigned i) {
-    struct vgic_vcpu *g = &v->vgic;
-    struct vgic_lr *s = &g->lr[i];
-    struct vgic_bank *b = vgic_bank(v, s->intid);
-    uint32_t bit = 1u << s->intid % 32;
+/* The bank learns what the guest did to the interrupt in list register i, which stays there. Returns the register. */
+static uint64_t absorb(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
+    struct vgic_lr *s = &v->vgic.lr[i];
+    uint32_t bit = 1u << intid % 32;
     uint64_t lr = vgic_hw->read_lr(i);
 
-    if (s->was_pending && !(lr & LR_PENDING)) {
-        /* The guest took it. An event since then is another one. */
-        if (!(s->marks & MARK_SET_PENDING)) {
-            b->latch &= ~bit;
-            b->line &= ~(b->hw & bit);
-        }
+    /* Pending no more: the guest took it. An event since then is another one. */
+    if (s->was_pending && !(lr & LR_PENDING) && !(s->marks & MARK_SET_PENDING)) {
+        b->latch &= ~bit;
+        b->line &= ~(b->hw & bit);
     }
     if (lr & LR_ACTIVE)
         b->active |= bit;
     else
         b->active &= ~bit;
+    if (!s->marks)
+        return lr;
     if (s->marks & MARK_SET_ACTIVE)
         b->active |= bit;
     if (s->marks & MARK_CLEAR_ACTIVE) {
         b->active &= ~bit;
-        vgic_hw_release(v, b, s->intid);
+        vgic_hw_release(v, b, intid);
     }
+    return lr;
+}
+
+/* Empties list register i, which holds lr. */
+static void drop(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid, uint64_t lr) {
+    struct vgic_vcpu *g = &v->vgic;
+
     if (lr & (LR_STATE | LR_EOI)) /* an empty one with EOI asks for maintenance for ever */
         vgic_hw->write_lr(i, 0);
-    b->in_lr &= ~bit;
+    b->in_lr &= ~(1u << intid % 32);
     g->used &= (uint16_t)~(1u << i);
-    if (s->intid >= VGIC_NR_PRIVATE) {
+    if (intid >= VGIC_NR_PRIVATE) {
         WRITE_ONCE(g->spi_lrs, (uint16_t)(g->spi_lrs & ~(1u << i)));
-        vgic_note_spi(v, s->intid);
+        vgic_note_spi(v, intid);
     }
+}
+
+static void fold(struct vcpu *v, unsigned i) {
+    unsigned intid = v->vgic.lr[i].intid;
+    struct vgic_bank *b = vgic_bank(v, intid);
+
+    drop(v, i, b, intid, absorb(v, i, b, intid));
 }
 
 /* The active interrupt of v that is in no list register and has the highest priority; 0: none. SGI 0 is 1. */
@@ -139,12 +152,12 @@ static void end_spilled(struct vcpu *v) {
 void vgic_fold_all(struct vcpu *v) {
     end_spilled(v);
     for (uint32_t used = v->vgic.used; used; used &= used - 1)
-        vgic_fold_lr(v, ffs64(used));
+        fold(v, ffs64(used));
 }
 
-void vgic_resample(struct vcpu *v) {
+void vgic_resample(struct vcpu *v, uint32_t mask) {
     struct vgic_bank *b = &v->vgic.priv;
-    uint32_t tied = b->hw & b->line & ~b->active & ~b->in_lr;
+    uint32_t tied = b->hw & b->line & ~b->active & mask;
 
     for (; tied; tied &= tied - 1) {
         unsigned n = ffs64(tied);
@@ -156,47 +169,61 @@ void vgic_resample(struct vcpu *v) {
 
 /* ---- filling ---- */
 
-static void put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
-    struct vgic_vcpu *g = &v->vgic;
-    struct vgic_lr *s = &g->lr[i];
+/* The list register for an interrupt of v as its bank has it; no LR_STATE: it does not belong into one. */
+static inline uint64_t compose(const struct vcpu *v, const struct vgic_bank *b, unsigned intid) {
     unsigned n = intid % 32;
-    uint32_t bit = 1u << n;
-    bool active = b->active & bit, line = b->line & ~b->edge & bit;
-    bool pending = (b->latch & bit) || (line && !active);
+    uint32_t bit = 1u << n, line = b->line & ~b->edge & bit, hw = b->hw & bit;
+    bool active = b->active & bit;
+    bool pending = ((b->latch & bit) || (line && !active)) && (vgic_bank_open(v->domain, b) & bit);
     uint64_t lr = intid | (uint64_t)b->prio[n] << LR_PRIORITY_SHIFT;
 
-    pending = pending && (vgic_bank_open(v->domain, b) & bit);
     if (intid >= VGIC_NR_PRIVATE && vgic_spi_bank(v->domain, intid)->target[n] != v->id) {
         /* Active here, pending for another vCPU, which gets it when this one is done. */
         pending = false;
-        if (!(b->hw & bit))
-            lr |= LR_EOI;
+        line = 1;
     }
-    if (b->hw & bit) {
-        /* Pending and active at once is not to be had with HW (IHI 0069, ICH_LR<n>_EL2.State). */
-        pending = pending && !active;
+    /* Pending and active at once is not to be had with HW (IHI 0069, ICH_LR<n>_EL2.State). */
+    if (hw)
         lr |= LR_HW | (uint64_t)b->phys[n] << LR_PHYS_SHIFT;
-    } else if (line) {
+    else if (line)
         lr |= LR_EOI; /* if the line is still high then, it is pending again */
-    }
     if (b->group & bit)
         lr |= LR_GROUP1;
     if (active)
         lr |= LR_ACTIVE;
-    if (pending)
+    if (pending && !(hw && active))
         lr |= LR_PENDING;
-    ASSERT(lr & LR_STATE);
-    s->intid = (uint16_t)intid;
-    s->was_pending = pending;
+    return lr;
+}
+
+static inline void write_lr(struct vcpu *v, unsigned i, uint64_t lr) {
+    struct vgic_lr *s = &v->vgic.lr[i];
+
+    s->was_pending = lr & LR_PENDING;
     s->marks = 0;
-    b->in_lr |= bit;
-    b->lr[n] = (uint8_t)i;
+    vgic_hw->write_lr(i, lr);
+}
+
+/* Into the free list register i. */
+static void occupy(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid, uint64_t lr) {
+    struct vgic_vcpu *g = &v->vgic;
+
+    g->lr[i].intid = (uint16_t)intid;
+    b->in_lr |= 1u << intid % 32;
+    b->lr[intid % 32] = (uint8_t)i;
     g->used |= (uint16_t)(1u << i);
     if (intid >= VGIC_NR_PRIVATE) {
         WRITE_ONCE(g->spi_lrs, (uint16_t)(g->spi_lrs | 1u << i));
         vgic_note_spi(v, intid);
     }
-    vgic_hw->write_lr(i, lr);
+    write_lr(v, i, lr);
+}
+
+static void put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
+    uint64_t lr = compose(v, b, intid);
+
+    ASSERT(lr & LR_STATE);
+    occupy(v, i, b, intid, lr);
 }
 
 static void set_hcr(struct vcpu *v, uint32_t hcr) {
@@ -307,14 +334,44 @@ void vgic_fill(struct vcpu *v, bool with_spis) {
         vcpu_set_work(v, VCPU_WORK_IRQ); /* vgic_flush() comes with the dist lock */
 }
 
+void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
+    absorb(v, b->lr[intid % 32], b, intid);
+}
+
+void vgic_update(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
+    struct vgic_vcpu *g = &v->vgic;
+    bool spi = intid >= VGIC_NR_PRIVATE;
+    uint64_t lr = compose(v, b, intid);
+    uint32_t bit = 1u << intid % 32, free = all_lrs() & ~g->used;
+
+    ASSERT(vgic_local(v) && spin_is_held(&g->lock));
+    if (b->in_lr & bit) {
+        unsigned i = b->lr[intid % 32];
+
+        /* With too few of them its neighbours matter too. */
+        if ((lr & LR_STATE) && g->hcr == VHCR_EN)
+            write_lr(v, i, lr);
+        else
+            drop(v, i, b, intid, LR_STATE);
+    } else if ((lr & LR_STATE) && free && g->hcr == VHCR_EN) {
+        occupy(v, ffs64(free), b, intid, lr);
+    } else {
+        if (spi)
+            vgic_note_spi(v, intid);
+        if (lr & LR_STATE)
+            vgic_fill(v, spi);
+    }
+    if (g->hcr != VHCR_EN)
+        vgic_fill(v, spi);
+}
+
 bool vgic_settle(struct vcpu *v, bool with_spis) {
     struct vgic_vcpu *g = &v->vgic;
 
     ASSERT(spin_is_held(&g->lock));
     if (vgic_local(v)) {
         vgic_fill(v, with_spis);
-        /* One that waits in WFI with its state loaded does not see its list registers. */
-        return READ_ONCE(v->state) == VCPU_BLOCKED && g->used;
+        return vgic_waits(v) && g->used;
     }
     if (!vgic_private_ready(v) && !g->ready_banks && !g->resync)
         return false;
@@ -353,7 +410,7 @@ void vgic_flush(struct vcpu *v) {
     if (v->vgic.loaded) {
         if (v->vgic.resync) {
             vgic_fold_all(v);
-            vgic_resample(v);
+            vgic_resample(v, ~0u);
             __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
         }
         vgic_fill(v, dist);
@@ -385,7 +442,7 @@ void vgic_save(struct vcpu *v) {
     bool dist = lock_all(v);
 
     vgic_fold_all(v);
-    vgic_resample(v);
+    vgic_resample(v, ~0u);
     switch_hw_ppis(&v->vgic.priv, false);
     v->vgic.loaded = false;
     __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);

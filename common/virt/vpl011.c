@@ -43,7 +43,7 @@ static const uint8_t ids[] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 struct vpl011 {
     struct domain *domain;
     struct console_port port;
-    spinlock_t lock; /* RANK_VPL011: all below; in and out are also read without it */
+    spinlock_t lock;  /* RANK_VPL011: all below; in and out are also read without it */
     uint32_t in, out; /* run freely */
     uint16_t ris, imsc;
     bool line; /* the interrupt's level */
@@ -62,7 +62,8 @@ static void update_line(struct vpl011 *u) {
     vgic_set_level(u->domain, NULL, GUEST_VPL011_SPI, line);
 }
 
-/* The console's key. The receive timeout is set with it: a guest that waits for half a FIFO would wait long. */
+/* The console's key. The receive timeout is set with it: a guest that waits for half a FIFO would
+ * wait long. */
 static bool key_in(void *arg, char c) {
     struct vpl011 *u = arg;
     bool room;
@@ -159,8 +160,7 @@ static void reg_write(struct vpl011 *u, unsigned at, uint32_t val) {
         write_data(u, (char)val);
         break;
     case UARTILPR ... UARTIFLS:
-        WRITE_ONCE(u->kept[(at - UARTILPR) / 4],
-                   (uint16_t)(val & kept_mask[(at - UARTILPR) / 4]));
+        WRITE_ONCE(u->kept[(at - UARTILPR) / 4], (uint16_t)(val & kept_mask[(at - UARTILPR) / 4]));
         break;
     case UARTIMSC:
         write_mask(u, val);

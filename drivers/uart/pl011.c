@@ -117,7 +117,8 @@ static void attach(volatile void *base) {
     reg_write(INT_ALL, UARTICR);
 }
 
-/* Speed and format are kept when firmware set them: it is firmware's text that is on the screen before ours. */
+/* Speed and format are kept when firmware set them: it is firmware's text that is on the screen
+ * before ours. */
 static const struct uart_ops *pl011_init(volatile void *base) {
     attach(base);
     if (!(reg_read(UARTCR) & CR_UARTEN)) {

@@ -13,6 +13,7 @@
 #define __aligned_to(n) __attribute__((aligned(n)))
 #define __unused __attribute__((unused))
 #define __weak __attribute__((weak))
+#define __noinline __attribute__((noinline))
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

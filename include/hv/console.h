@@ -23,7 +23,8 @@ struct uart_ops {
 
 /* Output only, at any time; what was logged before is shown. A later call replaces the driver. */
 void console_set_uart(const struct uart_ops *ops);
-/* Input on: registers SOFTIRQ_CONSOLE; after irq_init() and timers_init(). The driver's interrupt handler calls console_rx_irq(). */
+/* Input on: registers SOFTIRQ_CONSOLE; after irq_init() and timers_init(). The driver's interrupt
+ * handler calls console_rx_irq(). */
 void console_init(void);
 void console_rx_irq(void);
 
@@ -32,18 +33,19 @@ struct console_port {
     struct list link;
     char name[32];   /* "domU1" */
     char prefix[16]; /* "(d1) " */
-    /* Takes one key; false when the receiver is full (the console keeps it and retries on console_retry()). */
+    /* Takes one key; false when the receiver is full (the console keeps it and retries on
+     * console_retry()). */
     bool (*input)(void *arg, char c);
     void *arg;
     char line[128]; /* output gathered until newline; guarded by the console lock */
     uint16_t len;
-    bool cr;      /* a carriage return waits: is it the end of a line? */
+    bool cr; /* a carriage return waits: is it the end of a line? */
 };
 
 /*
- * Ports take their turns in the order of their prefixes. A port with the name of one that was removed while it
- * had the focus gets it back (a domain that restarts). After console_remove_port() returns, input()
- * is not running and will not be called.
+ * Ports take their turns in the order of their prefixes. A port with the name of one that was
+ * removed while it had the focus gets it back (a domain that restarts). After console_remove_port()
+ * returns, input() is not running and will not be called.
  */
 void console_add_port(struct console_port *port);
 void console_remove_port(struct console_port *port);
@@ -53,7 +55,8 @@ void console_retry(struct console_port *port);
 /* Waits until the UART has sent everything (before power off). */
 void console_flush(void);
 
-/* Key that switches when pressed three times in a row; 0 turns switching off. Default Ctrl-A (1). */
+/* Key that switches when pressed three times in a row; 0 turns switching off. Default Ctrl-A (1).
+ */
 extern uint8_t console_switch_key;
 
 /* Console input while the focus is on Holdfast itself; NULL until a monitor registers. */

@@ -47,6 +47,8 @@ struct domain {
     struct vpl011 *vpl011; /* NULL: none */
     struct ratelimit log;  /* for lines this domain causes */
 
+    struct domain_abi *abi;     /* of the hypercall layer; NULL before it exists */
+    uint32_t max_grant_version; /* 1 or 2; set before it runs */
     const struct guest_config *config; /* what it was built from; owned by common/boot */
 };
 

@@ -1,6 +1,7 @@
 /*
- * Floor 6: emulated device registers: which handler an intermediate physical address belongs to, and what
- * the trapped instruction wants. Ranges are fixed before the domain runs; lookups take no lock.
+ * Floor 6: emulated device registers: which handler an intermediate physical address belongs to,
+ * and what the trapped instruction wants. Ranges are fixed before the domain runs; lookups take no
+ * lock.
  */
 #ifndef HV_MMIO_H
 #define HV_MMIO_H
@@ -9,7 +10,8 @@
 
 struct vcpu;
 
-/* One access of one register: size is 1, 2, 4 or 8 bytes, naturally aligned (the decoder splits or refuses). */
+/* One access of one register: size is 1, 2, 4 or 8 bytes, naturally aligned (the decoder splits or
+ * refuses). */
 struct mmio_access {
     uint64_t offset; /* from the start of the handler's range */
     uint8_t size;
@@ -32,11 +34,13 @@ struct mmio_map {
     struct mmio_range range[MMIO_MAX_RANGES];
 };
 
-/* -EEXIST when it overlaps another, -ENOSPC when full. */
-int mmio_register(struct mmio_map *m, ipaddr_t start, uint64_t size, mmio_handler_t h, void *arg, const char *name) __must_check;
+/* Start and size are multiples of 8, else -EINVAL. -EEXIST when it overlaps another, -ENOSPC when
+ * full. */
+int mmio_register(struct mmio_map *m, ipaddr_t start, uint64_t size, mmio_handler_t h, void *arg,
+                  const char *name) __must_check;
 const struct mmio_range *mmio_find(const struct mmio_map *m, ipaddr_t at);
 
-/* What a load or store does, from the syndrome or from the instruction itself. */
+/* What a load or store does, as the instruction itself says. */
 struct mmio_insn {
     uint8_t size; /* bytes of each register's access: 1, 2, 4, 8 */
     bool write, sign_extend, sixty_four;
@@ -44,7 +48,7 @@ struct mmio_insn {
     uint8_t reg[2];
     uint8_t insn_bytes; /* 4, or 2 for a 16-bit Thumb instruction */
     uint8_t base;       /* A64: 31 = sp */
-    /* The first byte lies at base + ea_offset; not set for register offsets and from a syndrome. */
+    /* The first byte lies at base + ea_offset; not set for register offsets. */
     bool ea_known;
     int32_t ea_offset;
     /* Pre- or post-index: what becomes of the base after the access. */
@@ -60,20 +64,18 @@ struct mmio_insn {
     bool wb_subtract;
 };
 
-/* ISV syndrome of a data abort (ESR_EL2.ISS). False when ISV is 0. */
-bool mmio_decode_syndrome(uint64_t esr, struct mmio_insn *out);
 /*
- * A64 / A32 / T32 instruction words. False: not a load or store that can be emulated: literal loads, exclusives,
- * atomics, SIMD, multiples, and whatever the architecture leaves unpredictable. For T32, insn holds
- * both halves, first in 31:16 (`wide`), or the one in 31:16.
+ * A64 / A32 / T32 instruction words. False: not a load or store that can be emulated: literal
+ * loads, exclusives, atomics, SIMD, multiples, and whatever the architecture leaves unpredictable.
+ * For T32, insn holds both halves, first in 31:16 (`wide`), or the one in 31:16.
  */
 bool mmio_decode_a64(uint32_t insn, struct mmio_insn *out);
 bool mmio_decode_a32(uint32_t insn, struct mmio_insn *out);
 bool mmio_decode_t32(uint32_t insn, bool wide, struct mmio_insn *out);
 
 /*
- * The data-abort path of the current vCPU: finds the handler of `ipa`, decodes, performs, writes registers back and
- * moves pc on. False when nothing is there: the caller injects the abort.
+ * The data-abort path of the current vCPU: finds the handler of `ipa`, decodes, performs, writes
+ * registers back and moves pc on. False when nothing is there: the caller injects the abort.
  */
 bool mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr);
 

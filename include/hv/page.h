@@ -105,6 +105,8 @@ void put_page(struct page_info *page);
 /* The owner gives the page up: its reference goes. False when it was given up before (then nothing
  * happened). */
 bool page_give_up(struct page_info *page);
+/* The same for a page whose owner the caller knows, without a second look at its lists. */
+void page_give_up_one(struct domain_pages *owner, struct page_info *page);
 /*
  * The same for a run of frames of one owner in one go. What had no other reference goes to the
  * heap.

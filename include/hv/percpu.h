@@ -1,9 +1,9 @@
 /*
  * Floor 2: per-CPU variables.
  *
- * DEFINE_PER_CPU puts an object into percpu_data, where CPU 0 uses it; every other CPU has a zeroed area of
- * the same shape, and its offset lies in the CPU's thread register (TPIDR_EL2 / HTPIDR). Therefore a
- * per-CPU variable has no initialiser. this_cpu(x) is an lvalue.
+ * DEFINE_PER_CPU puts an object into percpu_data, where CPU 0 uses it; every other CPU has a zeroed
+ * area of the same shape, and its offset lies in the CPU's thread register (TPIDR_EL2 / HTPIDR).
+ * Therefore a per-CPU variable has no initialiser. this_cpu(x) is an lvalue.
  */
 #ifndef HV_PERCPU_H
 #define HV_PERCPU_H
@@ -30,6 +30,5 @@ static inline unsigned cpu_id(void) {
 
 /* Makes the area of a CPU that is about to be started. 0 or -ENOMEM. */
 int percpu_alloc(unsigned cpu) __must_check;
-
 
 #endif

@@ -25,8 +25,8 @@ int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3
 void printk_set_sink(void (*sink)(const char *s, size_t n));
 
 /*
- * Panic: from here on only this CPU's text is taken, without any lock, and the sink must do likewise
- * (printk_panicking tells it).
+ * Panic: from here on only this CPU's text is taken, without any lock, and the sink must do
+ * likewise (printk_panicking tells it).
  */
 void printk_enter_panic(void);
 extern bool printk_panicking;
@@ -43,36 +43,36 @@ struct ratelimit {
 };
 #define RATELIMIT_BURST 10u
 #define RATELIMIT_INTERVAL_NS 500000000ULL
-#define RATELIMIT_INIT \
+#define RATELIMIT_INIT                                                                             \
     { 0, RATELIMIT_BURST, 0 }
 bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns);
 
 /* Prints the message, registers and a backtrace, and stops the machine. Never returns. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
 
-#define BUG()                                            \
-    do {                                                 \
-        panic("BUG at %s:%d", __FILE__, __LINE__);       \
+#define BUG()                                                                                      \
+    do {                                                                                           \
+        panic("BUG at %s:%d", __FILE__, __LINE__);                                                 \
     } while (0)
-#define BUG_ON(c)                                                     \
-    do {                                                              \
-        if (unlikely(c))                                              \
-            panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c);        \
+#define BUG_ON(c)                                                                                  \
+    do {                                                                                           \
+        if (unlikely(c))                                                                           \
+            panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c);                                     \
     } while (0)
-#define WARN_ON(c)                                                            \
-    ({                                                                        \
-        bool warn_cond_ = (c);                                                \
-        if (unlikely(warn_cond_))                                             \
-            printk("warning at %s:%d: %s\n", __FILE__, __LINE__, #c);         \
-        unlikely(warn_cond_);                                                 \
+#define WARN_ON(c)                                                                                 \
+    ({                                                                                             \
+        bool warn_cond_ = (c);                                                                     \
+        if (unlikely(warn_cond_))                                                                  \
+            printk("warning at %s:%d: %s\n", __FILE__, __LINE__, #c);                              \
+        unlikely(warn_cond_);                                                                      \
     })
 #if HF_DEBUG
 #define ASSERT(c) BUG_ON(!(c))
 #else
-#define ASSERT(c)              \
-    do {                       \
-        if (0 && (c)) {        \
-        }                      \
+#define ASSERT(c)                                                                                  \
+    do {                                                                                           \
+        if (0 && (c)) {                                                                            \
+        }                                                                                          \
     } while (0)
 #endif
 

@@ -1,4 +1,5 @@
-/* Floor 0: PSCI function numbers and results (DEN0022), for the firmware below and the guests above. */
+/* Floor 0: PSCI function numbers and results (DEN0022), for the firmware below and the guests
+ * above. */
 #ifndef HV_PSCI_H
 #define HV_PSCI_H
 

@@ -64,15 +64,6 @@ enum pt_action pt_choose_action(enum pt_have have, enum pt_want want, bool whole
 /* The entry that decides about va and its level; the entry is not valid for a hole. */
 pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level);
 /*
- * The last-level entry of va when all tables down to it exist, else NULL: for owners that change
- * single pages often. Whoever fills or empties it keeps the count with pt_slot_filled(),
- * pt_slot_emptied().
- */
-pte_t *pt_page_slot(const struct pt *pt, uint64_t va);
-void pt_slot_filled(const struct pt *pt, const pte_t *slot);
-/* False, and nothing changed: it is the last entry of its table, which would have to go as well. */
-bool pt_slot_emptied(const struct pt *pt, const pte_t *slot) __must_check;
-/*
  * Shows every leaf and hole of [va, va+size) in ascending order, clipped to the range: e is 0 for a
  * hole, else the whole entry, whose own span may be larger. Stops at the first non-zero return, and
  * returns it.
@@ -110,6 +101,22 @@ void pt_park(struct pt *pt, const struct pt_request *rq, struct pt_parked *out);
 typedef void (*pt_reap_fn)(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level);
 void pt_reap(struct pt *pt, const struct pt_request *rq, struct pt_parked *parked, pt_reap_fn fn,
              void *arg);
+
+/* ---- single pages, for owners of counted tables who change them often; va is below the limit ----
+ */
+struct pt_gap {
+    unsigned missing; /* tables to be added for a last-level entry */
+    bool blocked;     /* a larger leaf covers the page and would have to be split */
+};
+/* The last-level entry of the page; NULL and *gap when there is no table for it. */
+pte_t *pt_find_slot(const struct pt *pt, uint64_t va, struct pt_gap *gap);
+/* Adds the missing tables (`take` has them) and returns the entry, which must be filled at once. */
+pte_t *pt_add_slot(struct pt *pt, uint64_t va);
+/* A leaf into an invalid entry. */
+void pt_fill_slot(struct pt *pt, pte_t *entry, pte_t value);
+/* Empties a valid entry. Tables that became empty with it are unlinked and put on the list, to be
+ * given after a flush. */
+void pt_empty_slot(struct pt *pt, uint64_t va, pte_t *entry, struct page_list *unlinked);
 
 /* Number of table pages of the tree, the root included; for audits. */
 uint64_t pt_count_tables(const struct pt *pt);

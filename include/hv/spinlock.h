@@ -2,16 +2,17 @@
  * Floor 2: locks with ranks.
  *
  * EL2 always runs with interrupts masked, so a lock needs no interrupt-safe variant. A lock may be
- * taken only while every held lock of this CPU has a *lower* rank; a debug build checks this at each
- * acquisition and panics with both names. Two locks of one rank are taken only through a helper
- * that orders them by address (spin_lock_pair()).
+ * taken only while every held lock of this CPU has a *lower* rank; a debug build checks this at
+ * each acquisition and panics with both names. Two locks of one rank are taken only through a
+ * helper that orders them by address (spin_lock_pair()).
  */
 #ifndef HV_SPINLOCK_H
 #define HV_SPINLOCK_H
 
 #include <hv/types.h>
 
-/* Ascending: what stands lower here is taken later. gfn-tracking.md invariant 14 fixes the middle part. */
+/* Ascending: what stands lower here is taken later. gfn-tracking.md invariant 14 fixes the middle
+ * part. */
 enum lock_rank {
     RANK_NONE = 0,
     RANK_DOMAINS, /* the list of domains */
@@ -22,7 +23,7 @@ enum lock_rank {
     RANK_P2M_POOL,
     RANK_IOMMU,
     RANK_PAGE_ALLOC, /* a domain's page list and counts */
-    RANK_SLAB, /* small objects; may take RANK_HEAP for a page */
+    RANK_SLAB,       /* small objects; may take RANK_HEAP for a page */
     RANK_HEAP,
     RANK_HYP_MAP,
     RANK_VPL011,
@@ -64,14 +65,14 @@ typedef struct {
 } rwlock_t;
 
 #if HF_DEBUG
-#define SPINLOCK_INIT(r, n) \
+#define SPINLOCK_INIT(r, n)                                                                        \
     { .rank = (r), .name = (n) }
-#define RWLOCK_INIT(r, n) \
+#define RWLOCK_INIT(r, n)                                                                          \
     { .rank = (r), .name = (n) }
 #else
-#define SPINLOCK_INIT(r, n) \
+#define SPINLOCK_INIT(r, n)                                                                        \
     { .word = 0 }
-#define RWLOCK_INIT(r, n) \
+#define RWLOCK_INIT(r, n)                                                                          \
     { .word = 0 }
 #endif
 

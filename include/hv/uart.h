@@ -5,10 +5,12 @@
 #include <hv/types.h>
 
 /*
- * Which one: the command line's dtuart=PATH[:OPTIONS] (or an alias), else stdout-path of /chosen, else
- * the first UART that has a driver. Options after the colon are ignored: the line's speed is the firmware's.
+ * Which one: the command line's dtuart=PATH[:OPTIONS] (or an alias), else stdout-path of /chosen,
+ * else the first UART that has a driver. Options after the colon are ignored: the line's speed is
+ * the firmware's.
  *
- * Early: through a window of the boot page table, before memory is known; silent when there is none.
+ * Early: through a window of the boot page table, before memory is known; silent when there is
+ * none.
  */
 void uart_early_init(const void *fdt);
 /* Maps it for good, and prints what was chosen. */

@@ -53,10 +53,12 @@ def test_memory(machine, number, mib):
 @pytest.mark.parametrize("number", [1, 2])
 def test_timer_ticks(machine, number):
     domain = machine.domain(number)
-    ticks, seconds = timer_interrupts(domain), uptime(domain)
-    domain.run("sleep 2")
+    ticks = timer_interrupts(domain)
+    # One command: between two, the machine's time runs ahead while everybody waits for the keyboard.
+    text = domain.run("cat /proc/uptime; sleep 2; cat /proc/uptime")
+    before, after = (float(line.split()[0]) for line in text.splitlines())
+    assert 2 <= after - before < 3
     assert timer_interrupts(domain) > ticks
-    assert 2 <= uptime(domain) - seconds < 4
 
 
 def test_interrupts(machine):

@@ -114,10 +114,10 @@ static void type(const char *keys) {
     run_softirq();
 }
 
-#define assert_screen(text)               \
-    do {                                  \
-        assert_string_equal(screen, text); \
-        clear();                          \
+#define assert_screen(text)                                                                        \
+    do {                                                                                           \
+        assert_string_equal(screen, text);                                                         \
+        clear();                                                                                   \
     } while (0)
 
 /* ---- two guests ---- */
@@ -214,7 +214,8 @@ static void whole_lines(void **state) {
     assert_screen("(d1) \r\n(d1) \r\n");
 }
 
-/* The prompt of the source with the focus is seen at once, and a line of another does not mix with it. */
+/* The prompt of the source with the focus is seen at once, and a line of another does not mix with
+ * it. */
 static void prompts(void **state) {
     (void)state;
     say(&g1, "# ");
@@ -285,10 +286,12 @@ static void keys(void **state) {
     console_set_hv_input(hv_key);
     type("hv");
     assert_screen("<h><v>");
-    type("a\x01\x01\x01" "one\r");
+    type("a\x01\x01\x01"
+         "one\r");
     assert_string_equal(g1.got, "one\r");
     /* an incomplete sequence is the guest's */
-    type("\x01" "x\x01\x01y");
+    type("\x01"
+         "x\x01\x01y");
     assert_string_equal(g1.got, "one\r\x01x\x01\x01y");
     type("\x01\x01\x01two");
     assert_string_equal(g1.got, "one\r\x01x\x01\x01y");
@@ -338,7 +341,8 @@ static void dead_receiver(void **state) {
     assert_true(rx_enabled);
     assert_int_equal(g1.len, 0);
     clear();
-    type("abc\x01\x01\x01" "d");
+    type("abc\x01\x01\x01"
+         "d");
     assert_screen("(HF) *** Serial input to domU2 (d2) ***\r\n");
     assert_string_equal(g2.got, "d");
     g1.room = 10;
@@ -370,8 +374,8 @@ static void restart(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
     const struct CMUnitTest tests[] = {
-        T(whole_lines), T(prompts), T(carriage_return), T(long_lines), T(turns),
-        T(keys),        T(slow_receiver), T(dead_receiver), T(restart),
+        T(whole_lines), T(prompts),       T(carriage_return), T(long_lines), T(turns),
+        T(keys),        T(slow_receiver), T(dead_receiver),   T(restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

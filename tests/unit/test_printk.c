@@ -38,21 +38,31 @@ static void clear(void) {
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 #pragma GCC diagnostic ignored "-Wformat-security"
 
-#define SAME(fmt, ...)                                                           \
-    do {                                                                         \
-        char mine_[128], theirs_[128];                                           \
-        int n_ = hv_snprintf(mine_, sizeof(mine_), fmt, __VA_ARGS__);            \
-        int m_ = snprintf(theirs_, sizeof(theirs_), fmt, __VA_ARGS__);           \
-        if (n_ != m_ || strcmp(mine_, theirs_))                                  \
-            fail_msg("%s: \"%s\", expected \"%s\"", fmt, mine_, theirs_);        \
+#define SAME(fmt, ...)                                                                             \
+    do {                                                                                           \
+        char mine_[128], theirs_[128];                                                             \
+        int n_ = hv_snprintf(mine_, sizeof(mine_), fmt, __VA_ARGS__);                              \
+        int m_ = snprintf(theirs_, sizeof(theirs_), fmt, __VA_ARGS__);                             \
+        if (n_ != m_ || strcmp(mine_, theirs_))                                                    \
+            fail_msg("%s: \"%s\", expected \"%s\"", fmt, mine_, theirs_);                          \
     } while (0)
 
 /* Every set of flags with widths and precisions, for each conversion and length. */
 static void formats(void **state) {
-    static const long long values[] = {0, 1, -1, 42, -42, 255, 65536, 0x7fffffff, -0x80000000LL,
-                                       0x7fffffffffffffffLL, -0x7fffffffffffffffLL - 1};
+    static const long long values[] = {0,
+                                       1,
+                                       -1,
+                                       42,
+                                       -42,
+                                       255,
+                                       65536,
+                                       0x7fffffff,
+                                       -0x80000000LL,
+                                       0x7fffffffffffffffLL,
+                                       -0x7fffffffffffffffLL - 1};
     static const char *const flags[] = {"", "-", "0", "+", " ", "#", "-#", "0#", "+0", "-+", "- "};
-    static const char *const sizes[] = {"", "1", "5", "20", ".0", ".3", "8.3", "3.8", ".12", "12.5"};
+    static const char *const sizes[] = {"",   "1",   "5",   "20",  ".0",
+                                        ".3", "8.3", "3.8", ".12", "12.5"};
     static const char *const kinds = "diuxX";
     char fmt[32];
 
@@ -103,7 +113,8 @@ static void truncation(void **state) {
     assert_string_equal(buf, "a");
 }
 
-/* What was logged before there was a sink comes first, and what no longer fitted is missing at the front. */
+/* What was logged before there was a sink comes first, and what no longer fitted is missing at the
+ * front. */
 static void replay(void **state) {
     (void)state;
     for (unsigned i = 0; i < 1000; i++)
@@ -158,7 +169,9 @@ static void rate(void **state) {
     assert_true(log_ratelimit(&rl, now + RATELIMIT_INTERVAL_NS));
     assert_string_equal(screen, "(HF) 90 lines were suppressed\n");
     assert_false(log_ratelimit(&rl, now + RATELIMIT_INTERVAL_NS + 1));
+    clear();
     assert_true(log_ratelimit(&rl, now + 2 * RATELIMIT_INTERVAL_NS));
+    assert_string_equal(screen, "(HF) 1 line was suppressed\n");
     /* time may seem to go back on another CPU */
     assert_false(log_ratelimit(&rl, now));
     now += 1000 * RATELIMIT_INTERVAL_NS;
@@ -181,8 +194,8 @@ static void panicking(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(formats), cmocka_unit_test(truncation), cmocka_unit_test(replay),
-        cmocka_unit_test(lines),   cmocka_unit_test(long_text),  cmocka_unit_test(rate),
+        cmocka_unit_test(formats),   cmocka_unit_test(truncation), cmocka_unit_test(replay),
+        cmocka_unit_test(lines),     cmocka_unit_test(long_text),  cmocka_unit_test(rate),
         cmocka_unit_test(panicking),
     };
 

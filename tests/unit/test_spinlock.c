@@ -164,21 +164,21 @@ static void wrap(void **state) {
     leave_cpu();
 }
 
-#define assert_panics(statement, text)                     \
-    do {                                                   \
-        panic_expected = true;                             \
-        panic_text[0] = '\0';                              \
-        if (!setjmp(panic_jump)) {                         \
-            statement;                                     \
-        }                                                  \
-        panic_expected = false;                            \
-        assert_string_equal(panic_text, text);             \
+#define assert_panics(statement, text)                                                             \
+    do {                                                                                           \
+        panic_expected = true;                                                                     \
+        panic_text[0] = '\0';                                                                      \
+        if (!setjmp(panic_jump)) {                                                                 \
+            statement;                                                                             \
+        }                                                                                          \
+        panic_expected = false;                                                                    \
+        assert_string_equal(panic_text, text);                                                     \
     } while (0)
 
 static void ranks(void **state) {
     spinlock_t low = SPINLOCK_INIT(RANK_P2M, "low"), high = SPINLOCK_INIT(RANK_HEAP, "high");
     spinlock_t same = SPINLOCK_INIT(RANK_HEAP, "same");
-    rwlock_t rwl = RWLOCK_INIT(RANK_P2M, "rw");
+    rwlock_t rwl = RWLOCK_INIT(RANK_P2M, "rw"), rwl2 = RWLOCK_INIT(RANK_P2M, "rw2");
     char text[100];
 
     (void)state;
@@ -187,15 +187,15 @@ static void ranks(void **state) {
     spin_lock(&high);
     assert_int_equal(locks_held(), 2);
     spin_unlock(&low); /* any order of release */
-    snprintf(text, sizeof(text), "lock low (rank %u) is taken while high (rank %u) is held", RANK_P2M,
-             RANK_HEAP);
+    snprintf(text, sizeof(text), "lock low (rank %u) is taken while high (rank %u) is held",
+             RANK_P2M, RANK_HEAP);
     assert_panics(spin_lock(&low), text);
     assert_panics(spin_lock(&high), "lock high is taken twice");
-    snprintf(text, sizeof(text), "lock same (rank %u) is taken while high (rank %u) is held", RANK_HEAP,
-             RANK_HEAP);
+    snprintf(text, sizeof(text), "lock same (rank %u) is taken while high (rank %u) is held",
+             RANK_HEAP, RANK_HEAP);
     assert_panics(spin_lock(&same), text);
-    snprintf(text, sizeof(text), "lock rw (rank %u) is taken while high (rank %u) is held", RANK_P2M,
-             RANK_HEAP);
+    snprintf(text, sizeof(text), "lock rw (rank %u) is taken while high (rank %u) is held",
+             RANK_P2M, RANK_HEAP);
     assert_panics(read_lock(&rwl), text);
     assert_panics(write_lock(&rwl), text);
     assert_true(spin_trylock(&low)); /* cannot wait */
@@ -211,6 +211,13 @@ static void ranks(void **state) {
     spin_lock_pair(&high, &high);
     assert_int_equal(locks_held(), 1);
     spin_unlock_pair(&high, &high);
+    write_lock_pair(&rwl, &rwl2);
+    assert_true(rw_is_write_held(&rwl) && rw_is_write_held(&rwl2));
+    write_unlock_pair(&rwl, &rwl2);
+    write_lock_pair(&rwl, &rwl);
+    assert_int_equal(locks_held(), 1);
+    write_unlock_pair(&rwl, &rwl);
+    assert_false(rw_is_held(&rwl));
     leave_cpu();
 }
 

@@ -88,7 +88,8 @@ static void compare(void **state) {
 }
 
 static void strings(void **state) {
-    static const char *const all[] = {"", "a", "b", "ab", "abc", "abcabd", "abd", "\x80", "aab", "cabcab"};
+    static const char *const all[] = {"",       "a",   "b",    "ab",  "abc",
+                                      "abcabd", "abd", "\x80", "aab", "cabcab"};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(all); i++) {
@@ -114,9 +115,28 @@ static void strings(void **state) {
 
 static void numbers(void **state) {
     static const char *const all[] = {
-        "",     "0",   "12",  " \t12x", "0x1f", "0X1Fg", "0x",  "0xg", "017", "08", "-5", "+5", "-",
-        "zz",   "1z",  "18446744073709551615",  "18446744073709551616", "99999999999999999999999",
-        "ffffffffffffffff", "10000000000000000", "0b1", "1 2",
+        "",
+        "0",
+        "12",
+        " \t12x",
+        "0x1f",
+        "0X1Fg",
+        "0x",
+        "0xg",
+        "017",
+        "08",
+        "-5",
+        "+5",
+        "-",
+        "zz",
+        "1z",
+        "18446744073709551615",
+        "18446744073709551616",
+        "99999999999999999999999",
+        "ffffffffffffffff",
+        "10000000000000000",
+        "0b1",
+        "1 2",
     };
     static const int bases[] = {0, 8, 10, 16, 36};
 

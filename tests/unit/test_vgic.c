@@ -448,6 +448,29 @@ static void ends_a_wfi(void **state) {
     assert_false(vgic_has_pending(current));
 }
 
+/* With nobody else to run, a vCPU waits with its state loaded. */
+static void wakes_in_place(void **state) {
+    (void)state;
+    wr_bit(ISENABLER, 0, 20);
+    vcpus[0]->state = VCPU_BLOCKED;
+    kicks = 0;
+    vgic_set_level(&dom, vcpus[0], 21, true);
+    assert_int_equal(kicks, 0);
+    vgic_set_level(&dom, vcpus[0], 20, true);
+    assert_int_equal(kicks, 1);
+    wr_bit(ISENABLER, 0, 40);
+    kicks = 0;
+    vgic_set_level(&dom, NULL, 40, true);
+    assert_int_equal(kicks, 1);
+    on_cpu(1);
+    vgic_set_level(&dom, NULL, 40, false);
+    vgic_set_level(&dom, NULL, 40, true);
+    kicks = 0;
+    on_cpu(0);
+    vgic_flush(vcpus[0]);
+    assert_true(vgic_has_pending(vcpus[0]));
+}
+
 /* ---- physical interrupts ---- */
 
 static void tied_timer(void **state) {
@@ -558,6 +581,7 @@ int main(void) {
         T(trapped_deactivation), T(active_by_register),
         T(routed_away),         T(changed_from_afar),
         T(off_its_cpu),         T(ends_a_wfi),
+        T(wakes_in_place),
         T(tied_timer),          T(tied_timer_switched),
         T(tied_timer_polled),   T(tied_spi),
         T(cheap_self_sgi),

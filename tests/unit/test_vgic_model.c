@@ -24,7 +24,7 @@ static struct {
 } stack[CPUS];
 static bool loaded[CPUS];
 static bool dist_on;
-static unsigned seed, step;
+static unsigned seed, run_seed, step;
 
 static unsigned rnd(unsigned n) {
     seed = seed * 1664525u + 1013904223u;
@@ -48,7 +48,7 @@ static bool on_offer(unsigned cpu, unsigned intid) {
 
 static void check(bool ok, const char *what, unsigned cpu, unsigned intid) {
     if (!ok)
-        fail_msg("seed %u step %u cpu %u intid %u: %s", seed, step, cpu, intid, what);
+        fail_msg("seed %u step %u cpu %u intid %u: %s", run_seed, step, cpu, intid, what);
 }
 
 static void check_registers(void) {
@@ -254,7 +254,7 @@ static void one_step(void) {
 }
 
 static void run(unsigned first_seed, unsigned lrs) {
-    seed = first_seed;
+    seed = run_seed = first_seed;
     memset(priv, 0, sizeof(priv));
     memset(spi, 0, sizeof(spi));
     memset(stack, 0, sizeof(stack));

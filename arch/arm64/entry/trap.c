@@ -1,6 +1,8 @@
-/* Where traps from guests go: one switch on the exception class (Arm ARM D19.2.38), nothing else. */
-#include <hv/domain.h>
+/* Where traps from guests go: one switch on the exception class (Arm ARM D19.2.38), nothing else.
+ */
 #include <hv/arch_thread.h>
+#include <hv/domain.h>
+#include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/softirq.h>
 #include <hv/vpsci.h>
@@ -11,10 +13,30 @@
 
 #define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f) /* ISS2 lies above */
 
+#define HVC_IMM_MASK 0xffffu
+
 /* HVC from AArch64; ELR and SPSR stay in hardware (vectors.S). */
 void trap_hvc(uint64_t esr, struct cpu_regs *regs) {
-    (void)esr;
-    smccc_call(regs->vcpu, regs);
+    struct vcpu *v = regs->vcpu;
+
+    if (likely((esr & HVC_IMM_MASK) == HYPERCALL_TAG))
+        regs->x[0] = (uint64_t)hypercall(v, regs->x[16], regs->x);
+    else
+        smccc_call(v, regs);
+}
+
+/* The AArch32 caller's registers are the low halves; the number is in r12. */
+static void trap_hvc32(uint64_t esr, struct cpu_regs *regs) {
+    struct vcpu *v = regs->vcpu;
+    uint64_t args[HYPERCALL_ARGS];
+
+    if ((esr & HVC_IMM_MASK) != HYPERCALL_TAG) {
+        smccc_call(v, regs);
+        return;
+    }
+    for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
+        args[i] = (uint32_t)regs->x[i];
+    regs->x[0] = (uint32_t)hypercall(v, (uint32_t)regs->x[12], args);
 }
 
 static void trap_smc64(struct cpu_regs *regs) {
@@ -39,7 +61,7 @@ void trap_sync(uint64_t esr, struct cpu_regs *regs) {
         trap_smc64(regs);
         break;
     case 0x12: /* HVC from AArch32 */
-        smccc_call(v, regs);
+        trap_hvc32(esr, regs);
         break;
     case 0x13: /* SMC from AArch32: conditional, so the condition is checked */
         trap_smc32(v, regs, esr);
@@ -72,8 +94,7 @@ void trap_fiq(struct cpu_regs *regs) {
 }
 
 void trap_guest_serror(uint64_t esr, struct cpu_regs *regs) {
-    domain_crash(regs->vcpu->domain, "system error (SError), esr 0x%llx",
-                 (unsigned long long)esr);
+    domain_crash(regs->vcpu->domain, "system error (SError), esr 0x%llx", (unsigned long long)esr);
 }
 
 /* Softirqs and vCPU work repeat until neither is left: either may raise the other. */

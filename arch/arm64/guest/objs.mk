@@ -1,2 +1,3 @@
 obj-y += thread.o
 obj-y += context.o registers.o inject.o idregs.o vsysreg.o vdebug.o setway.o vcp15.o wfx.o fault.o fpsimd.o
+obj-y += translate.o

@@ -1,6 +1,6 @@
 /*
- * Floor 1: the register a data abort's syndrome names. ISS.SRT is the AArch64 view also for a fault from AArch32
- * (Arm ARM D19.2.40): an index into the frame, not to be resolved by the mode.
+ * Floor 1: the register a data abort's syndrome names. ISS.SRT is the AArch64 view also for a fault
+ * from AArch32 (Arm ARM D19.2.40): an index into the frame, not to be resolved by the mode.
  */
 #ifndef ASM_ABORT_REG_H
 #define ASM_ABORT_REG_H

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* dmb(ish), dsb(ishst) and so on: the argument is the domain and kind as the assembler writes it. */
+/* dmb(ish), dsb(ishst) and so on: the argument is the domain and kind as the assembler writes it.
+ */
 #define dmb(kind) __asm__ volatile("dmb " #kind ::: "memory")
 #define dsb(kind) __asm__ volatile("dsb " #kind ::: "memory")
 
@@ -35,8 +36,9 @@ static inline void sev(void) {
 }
 
 /*
- * Sleeps while *p is `old`; may return early, so the caller loops. The exclusive load marks the address: a
- * store to it by another CPU clears the mark, and that is an event for WFE (Arm ARM D1.6.1).
+ * Sleeps while *p is `old`; may return early, so the caller loops. The exclusive load marks the
+ * address: a store to it by another CPU clears the mark, and that is an event for WFE (Arm ARM
+ * D1.6.1).
  */
 static inline void cpu_wait_while16(const uint16_t *p, uint16_t old) {
     uint32_t seen;

@@ -30,6 +30,12 @@ void guest_features_init(void);
 /* The instruction at guest virtual address pc, from RAM only. T32: first halfword in 31:16. */
 bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn);
 
+/*
+ * Both stages of the current vCPU's translation of va for a read or write of its EL1. The result stays true
+ * only while the caller keeps the domain's P2M from changing. False: not mapped, or not allowed.
+ */
+bool guest_translate(vaddr_t va, bool write, paddr_t *pa) __must_check;
+
 /* Stack pointer of the current vCPU's current mode. */
 uint64_t vcpu_get_sp(const struct vcpu *v);
 void vcpu_set_sp(struct vcpu *v, uint64_t sp);

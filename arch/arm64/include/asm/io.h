@@ -1,6 +1,7 @@
 /*
- * Floor 1: device registers. Each call is exactly one load or store of that size, in program order with other
- * accesses to the same device; order against normal memory is the caller's (dmb/dsb of asm/barrier.h).
+ * Floor 1: device registers. Each call is exactly one load or store of that size, in program order
+ * with other accesses to the same device; order against normal memory is the caller's (dmb/dsb of
+ * asm/barrier.h).
  *
  * Assembly, because a compiler may join two volatile accesses into a pair or use an addressing mode
  * with writeback, which a hypervisor below us could not emulate from the syndrome.
@@ -10,15 +11,15 @@
 
 #include <stdint.h>
 
-#define DEFINE_READ_(name, type, insn, reg)                                              \
-    static inline type name(const volatile void *at) {                                   \
-        type val_;                                                                       \
-        __asm__ volatile(insn " %" reg "0, [%1]" : "=r"(val_) : "r"(at) : "memory");     \
-        return val_;                                                                     \
+#define DEFINE_READ_(name, type, insn, reg)                                                        \
+    static inline type name(const volatile void *at) {                                             \
+        type val_;                                                                                 \
+        __asm__ volatile(insn " %" reg "0, [%1]" : "=r"(val_) : "r"(at) : "memory");               \
+        return val_;                                                                               \
     }
-#define DEFINE_WRITE_(name, type, insn, reg)                                             \
-    static inline void name(type val, volatile void *at) {                               \
-        __asm__ volatile(insn " %" reg "0, [%1]" : : "rZ"(val), "r"(at) : "memory");     \
+#define DEFINE_WRITE_(name, type, insn, reg)                                                       \
+    static inline void name(type val, volatile void *at) {                                         \
+        __asm__ volatile(insn " %" reg "0, [%1]" : : "rZ"(val), "r"(at) : "memory");               \
     }
 
 DEFINE_READ_(readb, uint8_t, "ldrb", "w")

@@ -8,8 +8,8 @@
 register uintptr_t percpu_sp_ __asm__("sp");
 
 /*
- * Not volatile, so that one function reads it once; the stack as an input makes the compiler read it
- * again after anything that clobbers memory, such as a stack switch to another CPU's work.
+ * Not volatile, so that one function reads it once; the stack as an input makes the compiler read
+ * it again after anything that clobbers memory, such as a stack switch to another CPU's work.
  */
 static inline uintptr_t percpu_offset(void) {
     uintptr_t offset;

@@ -7,15 +7,15 @@
 #define SYSREG_STR_(r) #r
 #define SYSREG_STR(r) SYSREG_STR_(r)
 
-#define read_sysreg(r)                                                        \
-    ({                                                                        \
-        uint64_t sysreg_;                                                     \
-        __asm__ volatile("mrs %0, " SYSREG_STR(r) : "=r"(sysreg_));           \
-        sysreg_;                                                              \
+#define read_sysreg(r)                                                                             \
+    ({                                                                                             \
+        uint64_t sysreg_;                                                                          \
+        __asm__ volatile("mrs %0, " SYSREG_STR(r) : "=r"(sysreg_));                                \
+        sysreg_;                                                                                   \
     })
 
 /* Takes effect for what follows only after an isb(), unless the register says otherwise. */
-#define write_sysreg(val, r)                                                  \
+#define write_sysreg(val, r)                                                                       \
     __asm__ volatile("msr " SYSREG_STR(r) ", %x0" : : "rZ"((uint64_t)(val)) : "memory")
 
 #endif

@@ -1,4 +1,5 @@
-/* Host fake of asm/barrier.h: full fences of the compiler's; waiting is yielding to other threads. */
+/* Host fake of asm/barrier.h: full fences of the compiler's; waiting is yielding to other threads.
+ */
 #ifndef ASM_BARRIER_H
 #define ASM_BARRIER_H
 

@@ -1,4 +1,5 @@
-/* Host fake of asm/percpu.h: a thread is a CPU; threads that do not set an offset share CPU 0's variables. */
+/* Host fake of asm/percpu.h: a thread is a CPU; threads that do not set an offset share CPU 0's
+ * variables. */
 #ifndef ASM_PERCPU_H
 #define ASM_PERCPU_H
 

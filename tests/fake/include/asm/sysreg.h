@@ -1,6 +1,7 @@
 /*
- * Host fake of asm/sysreg.h: each register is a 64-bit variable found by its name, 0 at first. A test reads and
- * sets it with *fake_sysreg("hcr_el2"). Nothing of what a real register does happens.
+ * Host fake of asm/sysreg.h: each register is a 64-bit variable found by its name, 0 at first. A
+ * test reads and sets it with *fake_sysreg("hcr_el2"). Nothing of what a real register does
+ * happens.
  */
 #ifndef ASM_SYSREG_H
 #define ASM_SYSREG_H

@@ -1,0 +1,110 @@
+/*
+ * add_to_physmap and remove_from_physmap: a guest places the hypervisor's pages in its memory and
+ * takes anything out of it (gfn-tracking: entry and GFN change together, inside p2m_map() and
+ * p2m_unmap()).
+ */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/page.h>
+#include <hv/xen_abi.h>
+
+#include "abi.h"
+#include "memory.h"
+
+/* The xenheap page that (space, idx) names, with a reference. */
+static int page_of_space(struct domain *d, unsigned space, uint64_t idx, struct page_info **page) {
+    switch (space) {
+    case XENMAPSPACE_shared_info:
+        if (idx)
+            return -EINVAL;
+        *page = virt_to_page(d->abi->shared_info);
+        return get_page(*page, &d->pages) ? 0 : -EINVAL;
+    case XENMAPSPACE_grant_table:
+        return grant_frame_get(d, idx, page);
+    case XENMAPSPACE_gmfn_foreign: /* another domain's page: for those with a right to it */
+    case XENMAPSPACE_dev_mmio:     /* a device's page: for those who have the device */
+        return -EPERM;
+    default:
+        return -ENOSYS;
+    }
+}
+
+static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn) {
+    struct page_info *page;
+    int rc;
+
+    if (gpfn >= p2m_gfn_limit(&d->p2m))
+        return space > XENMAPSPACE_dev_mmio ? -ENOSYS : -EINVAL;
+    rc = page_of_space(d, space, idx, &page);
+    if (rc)
+        return rc;
+    /* The entry has a reference of its own; ours only bridges the gap. */
+    rc = p2m_map(&d->p2m, gfn(gpfn), page_to_mfn(page), 0, P2M_XENHEAP_RW);
+    put_page(page);
+    return rc;
+}
+
+int64_t memory_add_to_physmap(struct vcpu *v, vaddr_t arg) {
+    struct domain *d = v->domain;
+    struct xen_add_to_physmap op;
+    int rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    rc = abi_own_domain(d, op.domid);
+    if (rc)
+        return rc;
+    /* Foreign pages need the batch's field for whose they are. */
+    if (op.space == XENMAPSPACE_gmfn_foreign)
+        return -ENOSYS;
+    return add_one(d, op.space, op.idx, op.gpfn);
+}
+
+/* Each entry has its own result in errs; the call fails only where it cannot read or write the
+ * arrays. */
+int64_t memory_add_to_physmap_batch(struct vcpu *v, vaddr_t arg, uint64_t start) {
+    struct domain *d = v->domain;
+    struct xen_add_to_physmap_batch op;
+    int rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    rc = abi_own_domain(d, op.domid);
+    if (rc)
+        return rc;
+    if (op.space != XENMAPSPACE_gmfn_foreign && op.u.res0)
+        return -ENOSYS;
+    for (uint64_t i = start; i < op.size; i++) {
+        xen_ulong_t idx;
+        xen_pfn_t gpfn;
+
+        if (copy_from_guest(&idx, (vaddr_t)op.idxs.p + i * sizeof(idx), sizeof(idx)) ||
+            copy_from_guest(&gpfn, (vaddr_t)op.gpfns.p + i * sizeof(gpfn), sizeof(gpfn)))
+            return -EFAULT;
+        rc = add_one(d, op.space, idx, gpfn);
+        if (copy_to_guest((vaddr_t)op.errs.p + i * sizeof(rc), &rc, sizeof(rc)))
+            return -EFAULT;
+        preempt_point();
+        if (abi_must_stop(v))
+            break;
+    }
+    return 0;
+}
+
+int64_t memory_remove_from_physmap(struct vcpu *v, vaddr_t arg) {
+    struct domain *d = v->domain;
+    struct xen_remove_from_physmap op;
+    int rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    rc = abi_own_domain(d, op.domid);
+    if (rc)
+        return rc;
+    if (op.gpfn >= p2m_gfn_limit(&d->p2m))
+        return -ENOENT;
+    return p2m_unmap(&d->p2m, gfn(op.gpfn), 1);
+}

@@ -1,0 +1,87 @@
+/* A guest gives RAM back and asks for it again, by extents of 2^order pages. The result is how many
+ * extents were done. */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/xen_abi.h>
+
+#include "memory.h"
+
+/* As Xen's limit for a plain domain: 2 MiB at once. */
+#define EXTENT_ORDER_MAX 9u
+
+struct reservation {
+    struct domain *d;
+    vaddr_t extents;
+    uint64_t nr;
+    unsigned order;
+};
+
+/* What is wrong with the numbers gives "no extents done", what is wrong with the caller an error.
+ */
+static int read_reservation(struct vcpu *v, vaddr_t arg, struct reservation *r) {
+    struct xen_memory_reservation op;
+    int rc;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    rc = abi_own_domain(v->domain, op.domid);
+    if (rc)
+        return rc;
+    r->d = v->domain;
+    r->extents = (vaddr_t)op.extent_start.p;
+    r->nr = op.nr_extents;
+    r->order = op.extent_order;
+    return 0;
+}
+
+typedef int (*extent_fn)(struct domain *d, gfn_t g, uint64_t pages);
+
+static int64_t each_extent(struct vcpu *v, vaddr_t arg, uint64_t start, extent_fn fn) {
+    struct reservation r;
+    uint64_t done;
+    int rc = read_reservation(v, arg, &r);
+
+    if (rc)
+        return rc;
+    if (start > r.nr || r.order > EXTENT_ORDER_MAX)
+        return (int64_t)start;
+    for (done = start; done < r.nr && !abi_must_stop(v); done++) {
+        xen_pfn_t g;
+
+        if (copy_from_guest(&g, r.extents + done * sizeof(g), sizeof(g)) ||
+            !IS_ALIGNED(g, 1ULL << r.order))
+            break;
+        if (g >= p2m_gfn_limit(&r.d->p2m) || fn(r.d, gfn(g), 1ULL << r.order))
+            break;
+        preempt_point();
+    }
+    return (int64_t)done;
+}
+
+static int populate(struct domain *d, gfn_t g, uint64_t pages) {
+    return p2m_populate(&d->p2m, g, pages);
+}
+
+static int give_back(struct domain *d, gfn_t g, uint64_t pages) {
+    return p2m_unmap(&d->p2m, g, pages);
+}
+
+int64_t memory_populate_physmap(struct vcpu *v, vaddr_t arg, uint64_t start) {
+    return each_extent(v, arg, start, populate);
+}
+
+int64_t memory_decrease_reservation(struct vcpu *v, vaddr_t arg, uint64_t start) {
+    return each_extent(v, arg, start, give_back);
+}
+
+/* RAM without an address: no guest on Arm has a use for it, so none is given, and nothing gets
+ * lost. */
+int64_t memory_increase_reservation(struct vcpu *v, vaddr_t arg, uint64_t start) {
+    struct reservation r;
+    int rc = read_reservation(v, arg, &r);
+
+    return rc ? rc : (int64_t)MIN(start, r.nr);
+}

@@ -1,0 +1,70 @@
+/* Single pages in a counted tree: one walk, no second pass (contract in hv/pt.h). */
+#include "pt_internal.h"
+
+#define LAST (PT_LEVELS - 1)
+
+/* One level down: true when there is a table. With a constant level this is seven instructions. */
+static inline bool descend(pte_t **table, unsigned level, uint64_t va, struct pt_gap *gap) {
+    pte_t e = (*table)[pt_index(level, va)];
+
+    if (unlikely(!pte_is_table(e, level))) {
+        gap->missing = LAST - level;
+        gap->blocked = pte_is_valid(e);
+        return false;
+    }
+    *table = pt_child(e);
+    return true;
+}
+
+pte_t *pt_find_slot(const struct pt *pt, uint64_t va, struct pt_gap *gap) {
+    pte_t *table = pt_root(pt);
+
+    if (pt->start_level == 0 && !descend(&table, 0, va, gap))
+        return NULL;
+    if (!descend(&table, 1, va, gap) || !descend(&table, 2, va, gap))
+        return NULL;
+    return &table[pt_index(LAST, va)];
+}
+
+pte_t *pt_add_slot(struct pt *pt, uint64_t va) {
+    pte_t *table = pt_root(pt);
+
+    for (unsigned level = pt->start_level; level < LAST; level++) {
+        pte_t *e = &table[pt_index(level, va)];
+
+        if (!pte_is_valid(*e)) {
+            pt_link_table(e, pt->ops->take(pt));
+            pt_used_add(pt, table, 1);
+        }
+        table = pt_child(*e);
+    }
+    return &table[pt_index(LAST, va)];
+}
+
+void pt_fill_slot(struct pt *pt, pte_t *entry, pte_t value) {
+    pt_used_add(pt, entry, 1);
+    WRITE_ONCE(*entry, value);
+}
+
+/* The table of va has lost its only entry: it goes, and so does whatever held nothing else. */
+static void unlink_empty(struct pt *pt, uint64_t va, struct page_list *unlinked) {
+    pte_t *table[PT_LEVELS];
+    unsigned level = pt->start_level;
+
+    table[level] = pt_root(pt);
+    for (; level < LAST; level++)
+        table[level + 1] = pt_child(table[level][pt_index(level, va)]);
+    for (; level > pt->start_level && !pt_used(table[level]); level--) {
+        page_list_push(unlinked, virt_to_page(table[level]));
+        WRITE_ONCE(table[level - 1][pt_index(level - 1, va)], 0);
+        pt_used_sub(pt, table[level - 1], 1);
+    }
+}
+
+void pt_empty_slot(struct pt *pt, uint64_t va, pte_t *entry, struct page_list *unlinked) {
+    struct page_info *table = virt_to_page(entry);
+
+    WRITE_ONCE(*entry, 0);
+    if (unlikely(!--table->u.used))
+        unlink_empty(pt, va, unlinked);
+}

@@ -1,0 +1,52 @@
+/* Guest memory by guest virtual address, page by page under the P2M read lock. */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest_copy.h>
+#include <hv/page.h>
+#include <hv/string.h>
+
+#include <asm/guest_trap.h>
+
+/*
+ * Where the byte at va is, for as long as the lock is held; NULL: nowhere, or in a device. The
+ * hardware's answer is current: whoever changes the P2M flushes before giving up the write lock.
+ */
+static char *locate(vaddr_t va, bool write) {
+    paddr_t pa;
+
+    if (!guest_translate(va, write, &pa) || !mfn_is_managed(paddr_to_mfn(pa)))
+        return NULL;
+    return phys_to_virt(pa);
+}
+
+static int copy(vaddr_t va, char *ours, size_t n, bool write) {
+    struct p2m *p2m = &current->domain->p2m;
+
+    while (n) {
+        size_t piece = MIN(n, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
+        char *theirs;
+
+        read_lock(&p2m->lock);
+        theirs = locate(va, write);
+        if (theirs && write)
+            memcpy(theirs, ours, piece);
+        else if (theirs)
+            memcpy(ours, theirs, piece);
+        read_unlock(&p2m->lock);
+        if (!theirs)
+            return -EFAULT;
+        va += piece;
+        ours += piece;
+        n -= piece;
+    }
+    return 0;
+}
+
+int copy_from_guest(void *to, vaddr_t from, size_t n) {
+    return copy(from, to, n, false);
+}
+
+int copy_to_guest(vaddr_t to, const void *from, size_t n) {
+    return copy(to, (char *)(uintptr_t)from, n, true);
+}

@@ -1,0 +1,38 @@
+/*
+ * Floor 7: Xen's hypercalls (public xen.h, arch-arm.h): hvc #0xea1, number in x16, arguments in
+ * x0..x4, result in x0. A worker may block and be preempted: it has the vCPU's own stack.
+ */
+#ifndef HV_HYPERCALL_H
+#define HV_HYPERCALL_H
+
+#include <hv/types.h>
+
+struct vcpu;
+struct domain;
+
+#define HYPERCALL_TAG 0xea1u
+#define HYPERCALL_ARGS 5u
+
+/* args: x0..x4 as the guest left them; pointers among them are guest virtual addresses. */
+typedef int64_t (*hypercall_t)(struct vcpu *v, const uint64_t *args);
+
+/* The result for x0; -ENOSYS for a number nobody has. */
+int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args);
+
+/* The workers, one file each in common/abi. */
+int64_t do_memory_op(struct vcpu *v, const uint64_t *args);
+int64_t do_grant_table_op(struct vcpu *v, const uint64_t *args);
+
+/*
+ * The domain a guest names: itself by DOMID_SELF or by its number. -ESRCH: there is none, -EPERM:
+ * another's affairs are not its own.
+ */
+int abi_own_domain(struct domain *d, hv_domid_t domid) __must_check;
+/* True when the vCPU must give up what it is doing: its domain goes away. Long work asks after each
+ * step. */
+bool abi_must_stop(struct vcpu *v);
+
+/* Registers how a domain gets and loses its hypercall state; once, before the first domain. */
+void abi_init(void);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Floor 0: Xen's public headers, at their newest interface version: without the number they
+ * silently give the compatibility shapes of long ago. Everything that speaks the ABI includes them
+ * from here.
+ */
+#ifndef HV_XEN_ABI_H
+#define HV_XEN_ABI_H
+
+#include <stdint.h>
+
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+
+#include <xen/xen.h>
+
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+
+_Static_assert(sizeof(xen_pfn_t) == 8 && sizeof(xen_ulong_t) == 8,
+               "the Arm ABI is 64 bit throughout");
+_Static_assert(sizeof(struct xen_add_to_physmap) == 24, "xen/memory.h");
+_Static_assert(sizeof(struct xen_memory_reservation) == 32, "xen/memory.h");
+
+#endif

@@ -1,0 +1,22 @@
+/* Addresses of the test guest, for C and assembly; those of devices are in Xen's public arch-arm.h. */
+#ifndef LAYOUT_H
+#define LAYOUT_H
+
+#define GICD 0x03001000
+#define GICR 0x03020000
+#define VPL011 0x22000000
+#define RAM 0x40000000
+/* No device and no RAM, mapped as Device and as Normal memory. */
+#define NOTHING 0x10000000
+#define NOTHING_NORMAL 0x78000000
+
+/* Other views of the first GiB and of RAM: Normal non-cacheable; for EL0; a stage-1 table in NOTHING. */
+#define NON_CACHEABLE 0x80000000
+#define EL0_ALIAS 0x100000000
+#define BAD_TABLE 0x180000000
+
+#define MAX_CPUS 8
+#define STACK_SIZE 8192
+#define FRAME_SIZE 272
+
+#endif

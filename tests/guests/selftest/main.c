@@ -1,0 +1,79 @@
+/* Runs every test in turn, and says how each went. */
+#include "selftest.h"
+
+extern const struct test tests_start[], tests_end[];
+
+static struct {
+    const char *what, *skipped;
+    unsigned line;
+    uint64_t got, expected;
+} verdict;
+
+void check_equal(const char *what, unsigned line, uint64_t got, uint64_t expected) {
+    if (got == expected || verdict.what)
+        return;
+    verdict.line = line;
+    verdict.got = got;
+    verdict.expected = expected;
+    verdict.what = what;
+}
+
+void skip(const char *why) {
+    verdict.skipped = why;
+}
+
+bool failed(void) {
+    return verdict.what;
+}
+
+static void run(const struct test *t, uint64_t count[3]) {
+    struct cpu *c = &cpus[0];
+
+    *c = (struct cpu){0};
+    verdict.what = verdict.skipped = 0;
+    gic_reset();
+    if (nr_cpus < t->cpus)
+        skip("too few CPUs");
+    else
+        t->run();
+    irq_disable();
+    sysreg_write(cntv_ctl_el0, 0);
+    sysreg_write(cntp_ctl_el0, 0);
+    if (verdict.what) {
+        print("FAIL %s: line %lu: %s: got 0x%lx expected 0x%lx\n", t->name, (uint64_t)verdict.line,
+              verdict.what, verdict.got, verdict.expected);
+        count[1]++;
+    } else if (verdict.skipped) {
+        print("SKIP %s: %s\n", t->name, verdict.skipped);
+        count[2]++;
+    } else {
+        print("PASS %s\n", t->name);
+        count[0]++;
+    }
+}
+
+static void run_all(void) {
+    uint64_t count[3] = {0};
+
+    while (!(read64(GICR + 0x20000 * nr_cpus++ + 8) & BIT(4)) && nr_cpus < MAX_CPUS)
+        ;
+    print("selftest: %lu CPUs\n", (uint64_t)nr_cpus);
+    for (const struct test *t = tests_start; t < tests_end; t++)
+        run(t, count);
+    print("DONE passed %lu failed %lu skipped %lu\n", count[0], count[1], count[2]);
+    hvc(PSCI_SYSTEM_OFF, 0, 0, 0);
+}
+
+void cpu_main(uint64_t number);
+void cpu_main(uint64_t number) {
+    struct cpu *c = &cpus[number];
+
+    sysreg_write(tpidr_el1, number);
+    gic_init_cpu();
+    if (!number)
+        run_all();
+    c->run();
+    *(volatile bool *)&c->done = true;
+    dsb();
+    hvc(PSCI_CPU_OFF, 0, 0, 0);
+}

@@ -1,0 +1,270 @@
+/*
+ * What a test of the guest may use. A test is TEST(name) { ... } in any file; it runs alone on CPU 0 with
+ * interrupts masked, and fails when an EQ() or WAIT() of it does, or when an exception comes outside TRY().
+ */
+#ifndef SELFTEST_H
+#define SELFTEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "layout.h"
+
+struct test {
+    const char *name;
+    void (*run)(void);
+    unsigned cpus; /* that it needs */
+};
+
+#define TEST_ON(n, function)                                                                       \
+    static void function(void);                                                                    \
+    static const struct test function##_test                                                       \
+        __attribute__((used, section("tests"))) = {#function, function, n};                        \
+    static void function(void)
+#define TEST(function) TEST_ON(1, function)
+/* With another CPU. */
+#define TEST_SMP(function) TEST_ON(2, function)
+
+/* ---- verdicts ---- */
+
+/* The first one that differs is told with its source text and `line`. */
+void check_equal(const char *what, unsigned line, uint64_t got, uint64_t expected);
+void skip(const char *why);
+bool failed(void);
+#define EQ(got, expected)                                                                          \
+    check_equal(#got " == " #expected, __LINE__, (uint64_t)(got), (uint64_t)(expected))
+#define TRUE(condition) check_equal(#condition, __LINE__, !!(condition), 1)
+
+/* Until the condition holds, for at most a second. */
+#define WAIT(condition)                                                                            \
+    ({                                                                                             \
+        uint64_t end_ = counter() + ticks_us(1000000);                                             \
+        while (!(condition) && counter() < end_)                                                   \
+            __asm__ volatile("yield" ::: "memory");                                                \
+        TRUE(condition);                                                                           \
+    })
+
+/* printf() with %s %u %x (64 bits each but %s). */
+void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- the processor ---- */
+
+#define sysreg_read(name)                                                                          \
+    ({                                                                                             \
+        uint64_t value_;                                                                           \
+        __asm__ volatile("mrs %0, " #name : "=r"(value_)::"memory");                               \
+        value_;                                                                                    \
+    })
+#define sysreg_write(name, value)                                                                  \
+    __asm__ volatile("msr " #name ", %0\n\tisb" ::"r"((uint64_t)(value)) : "memory")
+
+#define isb() __asm__ volatile("isb" ::: "memory")
+#define dsb() __asm__ volatile("dsb sy" ::: "memory")
+#define wfi() __asm__ volatile("dsb sy\n\twfi" ::: "memory")
+#define irq_enable() __asm__ volatile("msr daifclr, #2\n\tisb" ::: "memory")
+#define irq_disable() __asm__ volatile("msr daifset, #2\n\tisb" ::: "memory")
+#define FIELD(value, high, low) (((value) >> (low)) & ((2ULL << ((high) - (low))) - 1))
+#define BIT(n) (1ULL << (n))
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline uint64_t counter(void) {
+    isb();
+    return sysreg_read(cntvct_el0);
+}
+
+static inline uint64_t ticks_us(uint64_t us) {
+    return us * sysreg_read(cntfrq_el0) / 1000000;
+}
+
+static inline void delay_us(uint64_t us) {
+    uint64_t end = counter() + ticks_us(us);
+
+    while (counter() < end)
+        ;
+}
+
+#define DEFINE_ACCESS(bits)                                                                        \
+    static inline uint##bits##_t read##bits(uint64_t at) {                                         \
+        return *(volatile uint##bits##_t *)at;                                                     \
+    }                                                                                              \
+    static inline void write##bits(uint64_t at, uint64_t value) {                                  \
+        *(volatile uint##bits##_t *)at = (uint##bits##_t)value;                                    \
+    }
+DEFINE_ACCESS(8)
+DEFINE_ACCESS(16)
+DEFINE_ACCESS(32)
+DEFINE_ACCESS(64)
+
+/* ---- exceptions ---- */
+
+enum ec {
+    EC_UNKNOWN = 0x00,
+    EC_SVC = 0x15,
+    EC_FETCH_EL0 = 0x20,
+    EC_FETCH = 0x21,
+    EC_DATA_EL0 = 0x24,
+    EC_DATA = 0x25,
+    EC_BREAKPOINT_EL0 = 0x30,
+    EC_BREAKPOINT = 0x31,
+    EC_STEP = 0x33,
+    EC_WATCHPOINT = 0x35,
+    EC_BRK = 0x3c,
+};
+#define FSC_EXTERNAL 0x10
+#define FSC_ALIGNMENT 0x21
+#define ESR_WNR BIT(6)
+#define ESR_IL BIT(25)
+
+#define SPSR_D BIT(9)
+#define SPSR_SS BIT(21)
+
+/* As the vectors store it. */
+struct frame {
+    uint64_t x[31], elr, spsr, unused;
+};
+
+/* The last synchronous exception. */
+struct caught {
+    unsigned count; /* since the TRY() began */
+    unsigned ec;
+    uint64_t esr, far, elr, spsr;
+};
+
+#define MAX_INTID 128
+
+struct cpu {
+    void (*run)(void);
+    bool done, trying;
+    struct caught caught;
+    /* Sees an exception before the usual resumption; true: it has set the frame. */
+    bool (*on_exception)(struct frame *f, unsigned ec);
+    /* Between acknowledging and ending an interrupt; without it timers and console are silenced. */
+    void (*on_irq)(unsigned intid);
+    bool keep_active; /* EOImode 1: the test deactivates */
+    unsigned irqs, spurious;
+    uint16_t order[64]; /* the interrupts taken */
+    uint16_t taken[MAX_INTID];
+};
+extern struct cpu cpus[MAX_CPUS];
+extern unsigned nr_cpus;
+
+unsigned cpu_number(void);
+#define me() (&cpus[cpu_number()])
+
+/*
+ * Runs the statement; exceptions during it are resumed behind the instruction (a fetch: at the return
+ * address; a debug exception: with debug masked), and me()->caught tells.
+ */
+#define TRY(statement)                                                                             \
+    do {                                                                                           \
+        me()->caught = (struct caught){0};                                                         \
+        me()->trying = true;                                                                       \
+        __asm__ volatile("" ::: "memory");                                                         \
+        statement;                                                                                 \
+        __asm__ volatile("isb" ::: "memory");                                                      \
+        me()->trying = false;                                                                      \
+    } while (0)
+
+/* One instruction, named by its encoding or as text, with x0 to x3 from r[]; where it stood is in run_at. */
+void run_word(uint32_t word, uint64_t r[4]);
+extern uint64_t run_at;
+/* One instruction at EL0, with x0; returns x0. It stands at EL0_PROBE. */
+uint64_t run_word_el0(uint32_t word, uint64_t x0);
+void probe_el0(uint64_t x0);
+#define EL0_PROBE ((uint64_t)probe_el0 + EL0_ALIAS)
+#define RUN(text, r)                                                                               \
+    do {                                                                                           \
+        register uint64_t x0 __asm__("x0") = (r)[0];                                               \
+        register uint64_t x1 __asm__("x1") = (r)[1];                                               \
+        register uint64_t x2 __asm__("x2") = (r)[2];                                               \
+        register uint64_t x3 __asm__("x3") = (r)[3];                                               \
+        uint64_t at_;                                                                              \
+                                                                                                   \
+        __asm__ volatile("adr %4, 1f\n1:\t" text                                                   \
+                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "=&r"(at_)::"memory", "cc");    \
+        (r)[0] = x0, (r)[1] = x1, (r)[2] = x2, (r)[3] = x3;                                        \
+        run_at = at_;                                                                              \
+    } while (0)
+
+/* Runs a function at EL0, which ends with el0_exit(); returns the value given there. */
+uint64_t el0_call(void (*function)(uint64_t argument), uint64_t argument);
+void el0_done(void);
+static inline void __attribute__((noreturn)) el0_exit(uint64_t value) {
+    register uint64_t x0 __asm__("x0") = value;
+
+    __asm__ volatile("svc #0" ::"r"(x0) : "memory");
+    __builtin_unreachable();
+}
+
+/* ---- interrupts ---- */
+
+#define SPI_CONSOLE 32
+#define PPI_VTIMER 27
+#define PPI_PTIMER 30
+#define IRQ_NONE 1023
+
+/* Distributor registers with a bit, two bits or a byte for each interrupt. */
+#define ISENABLER 0x100
+#define ICENABLER 0x180
+#define ISPENDR 0x200
+#define ICPENDR 0x280
+#define ISACTIVER 0x300
+#define ICACTIVER 0x380
+#define IPRIORITYR 0x400
+#define ICFGR 0xc00
+#define IROUTER 0x6000
+
+#define ICC_PMR_EL1 S3_0_C4_C6_0
+#define ICC_IAR1_EL1 S3_0_C12_C12_0
+#define ICC_EOIR1_EL1 S3_0_C12_C12_1
+#define ICC_HPPIR1_EL1 S3_0_C12_C12_2
+#define ICC_BPR1_EL1 S3_0_C12_C12_3
+#define ICC_CTLR_EL1 S3_0_C12_C12_4
+#define ICC_SRE_EL1 S3_0_C12_C12_5
+#define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
+#define ICC_DIR_EL1 S3_0_C12_C11_1
+#define ICC_RPR_EL1 S3_0_C12_C11_3
+#define ICC_SGI1R_EL1 S3_0_C12_C11_5
+#define ICC_ASGI1R_EL1 S3_0_C12_C11_6
+#define ICC_SGI0R_EL1 S3_0_C12_C11_7
+
+/* Frame that has a register of this interrupt, seen from CPU `cpu`. */
+static inline uint64_t gic_frame(unsigned cpu, unsigned intid) {
+    return intid < 32 ? GICR + 0x20000 * cpu + 0x10000 : GICD;
+}
+/* One bit of an interrupt, of this CPU if it is private. */
+bool gic_bit(unsigned reg, unsigned intid);
+void gic_set(unsigned reg, unsigned intid);
+/* Priority, route to this CPU, edge if it is an SPI, enabled. */
+void gic_enable(unsigned intid, unsigned priority);
+void gic_disable(unsigned intid);
+/* Distributor and this CPU's interface as every test finds them. */
+void gic_init_cpu(void);
+void gic_reset(void);
+/* Forgets what was counted. */
+void irq_forget(void);
+static inline unsigned irq_taken(unsigned intid) {
+    return *(volatile uint16_t *)&me()->taken[intid];
+}
+
+/* ---- firmware and CPUs ---- */
+
+#define PSCI_VERSION 0x84000000
+#define PSCI_CPU_SUSPEND 0xc4000001
+#define PSCI_CPU_OFF 0x84000002
+#define PSCI_CPU_ON 0xc4000003
+#define PSCI_AFFINITY_INFO 0xc4000004
+#define PSCI_SYSTEM_OFF 0x84000008
+#define PSCI_FEATURES 0x8400000a
+#define PSCI_ALREADY_ON (-4)
+
+/* x0 of the answer, sign-extended from 32 bits. */
+int64_t hvc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+int64_t smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+void secondary(void);
+uint64_t cpu_affinity(unsigned cpu);
+/* CPU `cpu` runs a function, then turns itself off; cpu_join() waits for that. */
+void cpu_start(unsigned cpu, void (*run)(void));
+void cpu_join(unsigned cpu);
+
+#endif

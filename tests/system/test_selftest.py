@@ -1,0 +1,39 @@
+"""The bare-metal self-test guest (tests/guests/selftest): every test passes, and every test ran."""
+import re
+
+import pytest
+
+from machine import BUILD, ROOT, Domain, Machine
+
+IMAGE = BUILD / "guests/selftest.bin"
+NAMES = {
+    cpus: set().union(
+        *(
+            re.findall(pattern, file.read_text(encoding="ascii"), re.M)
+            for file in (ROOT / "tests/guests/selftest").glob("*.c")
+        )
+    )
+    for cpus, pattern in ((1, r"^TEST\((\w+)\)"), (2, r"^TEST_SMP\((\w+)\)"))
+}
+# Tests of instructions that a processor lacks.
+LACKING = {"cortex-a53": {"mmio_newer_loads"}, "cortex-a72": {"mmio_newer_loads"}, "max": set()}
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a72", "max"])
+@pytest.mark.parametrize(
+    "vcpus, cpus", [(1, 1), (2, 1), (2, 2), (4, 2)], ids=lambda n: str(n)
+)
+def test_selftest(cpu, vcpus, cpus):
+    domain = Domain(
+        "domU1", cpus=vcpus, memory_mib=64, kernel=IMAGE, ramdisk=None, properties={"nr_spis": "<64>"}
+    )
+    with Machine(f"selftest-{cpu}-{vcpus}on{cpus}", [domain], cpu=cpu, smp=cpus) as machine:
+        machine.expect(r"DONE passed \d+ failed \d+ skipped \d+", timeout=120)
+        log = machine.log()
+    said = {
+        word: {name for name in re.findall(rf"{word} (\w+)", log)} for word in ("PASS", "FAIL", "SKIP")
+    }
+    assert not said["FAIL"], re.findall(r"FAIL .*", log)
+    skipped = (NAMES[2] if vcpus == 1 else set()) | LACKING[cpu]
+    assert said["SKIP"] == skipped
+    assert said["PASS"] == (NAMES[1] | NAMES[2]) - skipped
