@@ -312,7 +312,8 @@ build/guests/%.bin: build/guests/%.o build/setup-test.mk
 SELFTEST := tests/guests/selftest
 SELFTEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -no-pie -fno-common -mstrict-align \
     -mgeneral-regs-only -mno-outline-atomics -fno-asynchronous-unwind-tables \
-    -fno-stack-protector -fno-tree-loop-distribute-patterns $(WARNINGS)
+    -fno-stack-protector -fno-tree-loop-distribute-patterns $(WARNINGS) \
+    -isystem build/include
 SELFTEST_OBJS := $(patsubst tests/%,build/%.o,$(wildcard $(SELFTEST)/*.[cS]))
 
 build/guests/selftest/%.o: $(SELFTEST)/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk

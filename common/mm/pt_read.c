@@ -1,23 +1,32 @@
 /* Reading translation tables: lookup, walks and counts. */
 #include "pt_internal.h"
 
+/* One level: true when the walk ends here. Constant levels make constant shifts. */
+static inline bool ends_at(const pte_t **table, unsigned level, uint64_t va, pte_t *e) {
+    *e = READ_ONCE((*table)[pt_index(level, va)]);
+    if (!pte_is_table(*e, level))
+        return true;
+    *table = pt_child(*e);
+    return false;
+}
+
 pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level) {
     const pte_t *table = pt_root(pt);
-    unsigned l = pt->start_level;
+    pte_t e = 0;
 
-    if (va >> pt->addr_bits) {
-        *level = l;
+    *level = pt->start_level;
+    if (unlikely(va >> pt->addr_bits))
         return 0;
-    }
-    for (;; l++) {
-        pte_t e = READ_ONCE(table[pt_index(l, va)]);
-
-        if (!pte_is_table(e, l)) {
-            *level = l;
-            return e;
-        }
-        table = pt_child(e);
-    }
+    if (pt->start_level == 0 && ends_at(&table, 0, va, &e))
+        return e;
+    *level = 1;
+    if (ends_at(&table, 1, va, &e))
+        return e;
+    *level = 2;
+    if (ends_at(&table, 2, va, &e))
+        return e;
+    *level = 3;
+    return READ_ONCE(table[pt_index(3, va)]);
 }
 
 static int walk_level(unsigned level, const pte_t *table, uint64_t va, uint64_t end, pt_visit_fn fn,
