@@ -285,7 +285,8 @@ TEST_JOBS ?= 2
 .PHONY: system
 system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
-	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) tests/system $(TESTS)
+	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
+	    --tb=short tests/system $(TESTS)
 
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
@@ -312,7 +313,7 @@ build/guests/%.bin: build/guests/%.o build/setup-test.mk
 SELFTEST := tests/guests/selftest
 SELFTEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -no-pie -fno-common -mstrict-align \
     -mgeneral-regs-only -mno-outline-atomics -fno-asynchronous-unwind-tables \
-    -fno-stack-protector -fno-tree-loop-distribute-patterns $(WARNINGS) \
+    -fno-stack-protector -fno-tree-loop-distribute-patterns -fno-toplevel-reorder $(WARNINGS) \
     -isystem build/include
 SELFTEST_OBJS := $(patsubst tests/%,build/%.o,$(wildcard $(SELFTEST)/*.[cS]))
 

@@ -11,6 +11,7 @@
 #include <hv/guests.h>
 #include <hv/hypercall.h>
 #include <hv/irq.h>
+#include <hv/keys.h>
 #include <hv/mm.h>
 #include <hv/p2m.h>
 #include <hv/printk.h>
@@ -101,6 +102,7 @@ void hv_main(uint64_t fdt_addr) {
 
     domains_init();
     abi_init();
+    keys_init();
     cmdline_report_unknown();
     guests_start();
     sched_idle();

@@ -1,4 +1,5 @@
-/* Domains from creation to burial. A thread buries them, so that no vCPU frees what it stands on. */
+/* Domains from creation to burial. A thread buries them, so that no vCPU frees what it stands on.
+ */
 #include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/domain_abi.h>
@@ -12,6 +13,7 @@ static struct list domains = LIST_INIT(domains); /* under domains_lock */
 static spinlock_t burial_lock = SPINLOCK_INIT(RANK_LEAF, "burial");
 static struct list dying = LIST_INIT(dying); /* under burial_lock: all vCPUs gone */
 static struct vcpu *burier;
+static void (*call)(void); /* what the thread is asked to do next; atomic */
 static const struct domain_abi_ops *abi_ops;
 static void (*death_hook)(const struct domain_obituary *o);
 
@@ -113,6 +115,7 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
     d->max_grant_version = 1;
     d->log = (struct ratelimit)RATELIMIT_INIT;
     domain_pages_init(&d->pages, id, max_pages);
+    list_init(&d->link);
     list_init(&d->death_link);
     d->vtimer_offset = time_ticks();
     *err = create_parts(d, nr_spis, p2m_pool_pages);
@@ -121,16 +124,17 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
         return NULL;
     }
     d->vcpus_alive = vcpus + 1; /* the one more is for domain_shutdown() */
-    spin_lock(&domains_lock);
-    list_append(&domains, &d->link);
-    spin_unlock(&domains_lock);
     return d;
 }
 
 void domain_start(struct domain *d) {
     BUG_ON(d->state != DOMAIN_BUILDING);
     BUG_ON(!vcpu_claim(d->vcpus[0]));
-    /* It may be shut down from here on; vCPU 0 is claimed, so it is counted when it comes online. */
+    spin_lock(&domains_lock);
+    list_append(&domains, &d->link);
+    spin_unlock(&domains_lock);
+    /* It may be shut down from here on; vCPU 0 is claimed, so it is counted when it comes online.
+     */
     __atomic_store_n(&d->state, DOMAIN_RUNNING, __ATOMIC_RELEASE);
     vcpu_online(d->vcpus[0]);
 }
@@ -214,6 +218,9 @@ static void bury(struct domain *d) {
     struct domain_obituary o = {.id = d->id, .reason = d->reason, .config = d->config};
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
+#if HF_DEBUG
+    p2m_audit(&d->p2m); /* says what it finds */
+#endif
     domain_destroy(d);
     if (death_hook)
         death_hook(&o);
@@ -223,12 +230,36 @@ static void burier_main(void *arg) {
     (void)arg;
     for (;;) {
         struct domain *d = next_to_bury();
+        void (*fn)(void) = __atomic_exchange_n(&call, NULL, __ATOMIC_ACQUIRE);
 
+        if (fn)
+            fn();
         if (d)
             bury(d);
-        else
+        if (!fn && !d)
             vcpu_block();
     }
+}
+
+bool domains_call(void (*fn)(void)) {
+    void (*none)(void) = NULL;
+
+    if (!__atomic_compare_exchange_n(&call, &none, fn, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+        return false;
+    vcpu_wake(burier);
+    return true;
+}
+
+/* Only this thread takes a domain out of the list, so the next one stays where it is while fn runs.
+ */
+void domains_for_each(void (*fn)(struct domain *d)) {
+    spin_lock(&domains_lock);
+    list_for_each_safe(e, next, &domains) {
+        spin_unlock(&domains_lock);
+        fn(list_entry(e, struct domain, link));
+        spin_lock(&domains_lock);
+    }
+    spin_unlock(&domains_lock);
 }
 
 void domains_init(void) {

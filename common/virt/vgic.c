@@ -20,6 +20,8 @@
 /* Another CPU answers in a few microseconds unless it is stuck; its last known state counts then. */
 #define WAIT_NS 1000000ULL
 
+#define SGIR_IRM BIT(40) /* ICC_SGI1R_EL1: to all but the sender */
+
 /* An idle SPI (vgic_note_spi()) goes to its target. */
 static void move_one(struct domain *d, unsigned bank) {
     struct vgic_spi_bank *s = &d->vgic.spi[bank];
@@ -186,11 +188,21 @@ static inline struct outcome change_one(struct vcpu *v, struct vgic_bank *b, uns
     return (struct outcome){.kick = vgic_settle(v, intid >= VGIC_NR_PRIVATE), .wait = lr};
 }
 
+/* Nothing follows from enabling or disabling what is idle; drivers do it often. */
+static bool change_idle(struct vgic_bank *b, uint32_t mask, enum vgic_op op) {
+    if (op > VGIC_DISABLE || ((vgic_bank_pending(b) | b->active | b->in_lr) & mask))
+        return false;
+    b->enabled = op == VGIC_ENABLE ? b->enabled | mask : b->enabled & ~mask;
+    return true;
+}
+
 /* True: a resync was asked for. */
 static bool change_private(struct vcpu *v, uint32_t mask, enum vgic_op op) {
     struct outcome all = {false, false};
 
     spin_lock(&v->vgic.lock);
+    if (change_idle(&v->vgic.priv, mask, op))
+        mask = 0;
     for (; mask; mask &= mask - 1) {
         struct outcome out = change_one(v, &v->vgic.priv, ffs64(mask), op);
 
@@ -203,11 +215,28 @@ static bool change_private(struct vcpu *v, uint32_t mask, enum vgic_op op) {
     return all.wait;
 }
 
+/* SGI or PPI n has an event or (line) its line rises. */
+static void raise_private(struct vcpu *v, unsigned n, bool line) {
+    struct outcome out;
+    bool done;
+
+    spin_lock(&v->vgic.lock);
+    done = vgic_refill(v, n, line);
+    out.kick = done && vgic_waits(v);
+    if (!done)
+        out = change_one(v, &v->vgic.priv, n, line ? VGIC_RAISE : VGIC_SET_PENDING);
+    spin_unlock(&v->vgic.lock);
+    if (out.kick)
+        vcpu_kick(v);
+}
+
 static bool change_spis(struct domain *d, unsigned first, uint32_t mask, enum vgic_op op) {
     struct vgic_spi_bank *s = vgic_spi_bank(d, first);
     bool wait = false;
 
     spin_lock(&d->vgic.lock);
+    if (change_idle(&s->b, mask, op))
+        mask = 0;
     for (; mask; mask &= mask - 1) {
         unsigned n = ffs64(mask);
         struct vcpu *v = d->vcpus[s->home[n]];
@@ -337,8 +366,10 @@ void vgic_set_level(struct domain *d, struct vcpu *v, unsigned intid, bool level
     /* The line of a tied interrupt may be an old one that the guest has dealt with unseen. */
     if (!!(READ_ONCE(b->line) & bit) == level && !(READ_ONCE(b->hw) & bit))
         return;
-    if (v)
-        change_private(v, bit, level ? VGIC_RAISE : VGIC_LOWER);
+    if (v && level)
+        raise_private(v, intid, true);
+    else if (v)
+        change_private(v, bit, VGIC_LOWER);
     else
         change_spis(d, intid & ~31u, bit, level ? VGIC_RAISE : VGIC_LOWER);
 }
@@ -353,8 +384,10 @@ bool vgic_get_level(struct domain *d, struct vcpu *v, unsigned intid) {
 }
 
 void vgic_inject_edge(struct domain *d, struct vcpu *v, unsigned intid) {
-    if (valid(d, v, intid))
-        vgic_apply(d, v, intid & ~31u, 1u << intid % 32, VGIC_SET_PENDING, false);
+    if (valid(d, v, intid) && v)
+        raise_private(v, intid, false);
+    else if (valid(d, v, intid))
+        change_spis(d, intid & ~31u, 1u << intid % 32, VGIC_SET_PENDING);
 }
 
 int vgic_map_hw(struct domain *d, struct vcpu *v, unsigned intid, unsigned phys_irq) {
@@ -396,34 +429,41 @@ void vgic_unmap_hw(struct domain *d, struct vcpu *v, unsigned intid) {
 
 /* ---- SGIs ---- */
 
-static void send_sgi(struct vcpu *to, uint32_t bit, unsigned group) {
-    struct vgic_bank *b = &to->vgic.priv;
-
+static void send_sgi(struct vcpu *to, unsigned n, unsigned group) {
     /* The register used must be that of the interrupt's group at its target (IHI 0069, 4.7). */
-    if (!!(READ_ONCE(b->group) & bit) == !!group)
-        change_private(to, bit, VGIC_SET_PENDING);
+    if ((READ_ONCE(to->vgic.priv.group) >> n & 1) == group)
+        raise_private(to, n, false);
+}
+
+static __attribute__((noinline)) void send_sgi_to_others(struct vcpu *v, unsigned n,
+                                                         unsigned group) {
+    struct domain *d = v->domain;
+
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        if (d->vcpus[i] != v)
+            send_sgi(d->vcpus[i], n, group);
 }
 
 bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
-    struct domain *d = v->domain;
-    uint32_t bit = 1u << bits_get(value, 27, 24);
-    uint32_t list = (uint32_t)bits_get(value, 15, 0);
-    unsigned first = (unsigned)bits_get(value, 23, 16) * VCPUS_PER_CLUSTER;
+    const struct domain *d = v->domain;
+    unsigned n = (unsigned)bits_get(value, 27, 24);
+    uint32_t list = (uint16_t)value;
+    unsigned id = (unsigned)bits_get(value, 23, 16) * VCPUS_PER_CLUSTER;
 
-    if (value & BIT(40)) {
-        for (unsigned i = 0; i < d->max_vcpus; i++)
-            if (d->vcpus[i] != v)
-                send_sgi(d->vcpus[i], bit, group);
+    if (value & SGIR_IRM) {
+        send_sgi_to_others(v, n, group);
         return true;
     }
     /* No Aff3 and Aff2, no range selector: no vCPU has such, or an Aff0 above 15. */
     if (value & (GENMASK(55, 44) | GENMASK(39, 32)))
         return true;
-    for (; list; list &= list - 1) {
-        unsigned id = first + ffs64(list);
+    for (; list && id < d->max_vcpus; list >>= 1, id++) {
+        unsigned skip = ffs64(list);
 
+        list >>= skip;
+        id += skip;
         if (id < d->max_vcpus)
-            send_sgi(d->vcpus[id], bit, group);
+            send_sgi(d->vcpus[id], n, group);
     }
     return true;
 }

@@ -78,6 +78,11 @@ static inline bool vgic_needs_dist(const struct vcpu *v) {
 
 /* ---- vgic_lr.c; v->vgic.lock held, and the dist lock where SPIs may be met ---- */
 
+/*
+ * The frequent case: SGI or tied PPI n comes again, and the guest has emptied the list register where it was. True: it
+ * is pending there again. False: nothing was done.
+ */
+bool vgic_refill(struct vcpu *v, unsigned n, bool line);
 /* What the guest did to an interrupt in a list register becomes known. v is loaded here. */
 void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid);
 /* One interrupt of v has changed, after vgic_absorb() where it is in a list register: which follows. v is loaded here. */

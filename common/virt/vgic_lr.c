@@ -61,7 +61,7 @@ static uint64_t absorb(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned
     uint64_t lr = vgic_hw->read_lr(i);
 
     /* Pending no more: the guest took it. An event since then is another one. */
-    if (s->was_pending && !(lr & LR_PENDING) && !(s->marks & MARK_SET_PENDING)) {
+    if ((s->val & LR_PENDING) && !(lr & LR_PENDING) && !(s->marks & MARK_SET_PENDING)) {
         b->latch &= ~bit;
         b->line &= ~(b->hw & bit);
     }
@@ -95,7 +95,7 @@ static void drop(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid
 }
 
 static void fold(struct vcpu *v, unsigned i) {
-    unsigned intid = v->vgic.lr[i].intid;
+    unsigned intid = (uint32_t)v->vgic.lr[i].val;
     struct vgic_bank *b = vgic_bank(v, intid);
 
     drop(v, i, b, intid, absorb(v, i, b, intid));
@@ -199,7 +199,7 @@ static inline uint64_t compose(const struct vcpu *v, const struct vgic_bank *b, 
 static inline void write_lr(struct vcpu *v, unsigned i, uint64_t lr) {
     struct vgic_lr *s = &v->vgic.lr[i];
 
-    s->was_pending = lr & LR_PENDING;
+    s->val = lr;
     s->marks = 0;
     vgic_hw->write_lr(i, lr);
 }
@@ -208,7 +208,6 @@ static inline void write_lr(struct vcpu *v, unsigned i, uint64_t lr) {
 static void occupy(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid, uint64_t lr) {
     struct vgic_vcpu *g = &v->vgic;
 
-    g->lr[i].intid = (uint16_t)intid;
     b->in_lr |= 1u << intid % 32;
     b->lr[intid % 32] = (uint8_t)i;
     g->used |= (uint16_t)(1u << i);
@@ -332,6 +331,29 @@ void vgic_fill(struct vcpu *v, bool with_spis) {
         fill_short(v);
     else
         vcpu_set_work(v, VCPU_WORK_IRQ); /* vgic_flush() comes with the dist lock */
+}
+
+bool vgic_refill(struct vcpu *v, unsigned n, bool line) {
+    struct vgic_bank *b = &v->vgic.priv;
+    unsigned i = b->lr[n];
+    struct vgic_lr *s = &v->vgic.lr[i];
+    uint32_t bit = 1u << n;
+
+    /* With EOI in it, which tied interrupts and edges do not have, what to write would depend on the line. */
+    if (!vgic_local(v) || !(b->in_lr & bit & (line ? b->hw : b->edge)) || v->vgic.hcr != VHCR_EN)
+        return false;
+    /* It was pending there, so it is enabled: vgic_update() follows every change of that. */
+    if (!(s->val & LR_PENDING) || s->marks || (vgic_hw->read_lr(i) & LR_STATE))
+        return false;
+    b->active &= ~bit;
+    if (line)
+        b->line |= bit;
+    else
+        b->latch |= bit;
+    s->val &= ~(LR_ACTIVE | 0xffULL << LR_PRIORITY_SHIFT);
+    s->val |= (uint64_t)b->prio[n] << LR_PRIORITY_SHIFT;
+    vgic_hw->write_lr(i, s->val);
+    return true;
 }
 
 void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid) {

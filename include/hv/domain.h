@@ -4,6 +4,7 @@
 
 #include <hv/console.h>
 #include <hv/list.h>
+#include <hv/mmio.h>
 #include <hv/p2m.h>
 #include <hv/page_owner.h> /* struct domain_pages: list, counts, lock (floor 3) */
 #include <hv/printk.h>
@@ -11,7 +12,6 @@
 #include <hv/types.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
-#include <hv/mmio.h>
 
 #define MAX_VCPUS 128u
 #define DOMAIN_NAME_MAX 32
@@ -31,10 +31,10 @@ struct domain {
     struct domain_pages pages; /* must be first: floor 3 sees a domain only as this */
     hv_domid_t id;
     char name[DOMAIN_NAME_MAX];
-    struct list link; /* in the list of domains, under RANK_DOMAINS */
+    struct list link;            /* in the list of domains, under RANK_DOMAINS */
     enum domain_state state;     /* atomic */
     enum shutdown_reason reason; /* set once by whoever made it DYING */
-    uint32_t vcpus_alive;        /* atomic: vCPUs that may still touch the domain, and its shutdown */
+    uint32_t vcpus_alive; /* atomic: vCPUs that may still touch the domain, and its shutdown */
     struct list death_link;
     unsigned max_vcpus;
     struct vcpu **vcpus; /* max_vcpus pointers, filled before the domain runs */
@@ -47,21 +47,25 @@ struct domain {
     struct vpl011 *vpl011; /* NULL: none */
     struct ratelimit log;  /* for lines this domain causes */
 
-    struct domain_abi *abi;     /* of the hypercall layer; NULL before it exists */
-    uint32_t max_grant_version; /* 1 or 2; set before it runs */
+    struct domain_abi *abi;            /* of the hypercall layer; NULL before it exists */
+    uint32_t max_grant_version;        /* 1 or 2; set before it runs */
     const struct guest_config *config; /* what it was built from; owned by common/boot */
 };
 
-/* Creates the shell: vCPUs, vGIC, P2M with pool, no memory. NULL and *err on failure; nothing is left behind. */
+/* Creates the shell: vCPUs, vGIC, P2M with pool, no memory. NULL and *err on failure; nothing is
+ * left behind. */
 struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, unsigned nr_spis,
                              uint32_t p2m_pool_pages, uint64_t max_pages, int *err);
 /* BUILDING -> RUNNING: vCPU 0 starts; its entry has been set with vcpu_set_entry(). */
 void domain_start(struct domain *d);
-/* RUNNING -> DYING, from any CPU and any context; returns (a guest's vCPU never gets back to its guest). */
+/* RUNNING -> DYING, from any CPU and any context; returns (a guest's vCPU never gets back to its
+ * guest). */
 void domain_shutdown(struct domain *d, enum shutdown_reason reason);
-/* Logs one line with the reason and the current vCPU's registers, then domain_shutdown(SHUT_CRASH). */
+/* Logs one line with the reason and the current vCPU's registers, then domain_shutdown(SHUT_CRASH).
+ */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
-/* Frees everything of a DYING (all vCPUs gone) or BUILDING domain and the domain itself. Thread context: passes preemption points. */
+/* Frees everything of a DYING (all vCPUs gone) or BUILDING domain and the domain itself. Thread
+ * context: passes preemption points. */
 void domain_destroy(struct domain *d);
 /* What is left to tell of a domain when its pages are back. */
 struct domain_obituary {
@@ -77,6 +81,12 @@ void domain_set_death_hook(void (*hook)(const struct domain_obituary *o));
 void domain_vcpu_gone(struct domain *d);
 /* Starts the thread that buries domains; after sched_init_cpu(). */
 void domains_init(void);
+
+/* Runs fn in the domain thread, soon. False: another call waits there. */
+bool domains_call(void (*fn)(void));
+/* Each domain that was started and is not buried. Domain thread only: so none goes away meanwhile.
+ */
+void domains_for_each(void (*fn)(struct domain *d));
 
 /* No reference is taken: for the thread that buries domains and for messages. NULL: none. */
 struct domain *domain_by_id(hv_domid_t id);

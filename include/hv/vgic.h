@@ -53,9 +53,8 @@ struct vgic_dist {
 };
 
 struct vgic_lr {
-    uint16_t intid;
-    bool was_pending; /* as it was written */
-    uint8_t marks;    /* what happened to it since, from another CPU */
+    uint64_t val;  /* as it was written */
+    uint8_t marks; /* what happened to its interrupt since, from another CPU */
 };
 
 struct vgic_vcpu {

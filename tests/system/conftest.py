@@ -12,3 +12,11 @@ from machine import HOLDFAST  # noqa: E402
 def pytest_sessionstart(session):
     if not HOLDFAST.exists():
         pytest.exit(f"{HOLDFAST} is not built; run make", returncode=2)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that share a machine run in one process, in their order; all others wherever there is room."""
+    for item in items:
+        shared = {"machine", "formats", "misbehaving"} & set(item.fixturenames)
+        if shared:
+            item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}.{min(shared)}"))

@@ -15,6 +15,7 @@
     .ascii "ARM\x64"
     .long 0
 
+    .global start
 start:
     adrp x1, bss_start
     add x1, x1, :lo12:bss_start
