@@ -214,8 +214,8 @@ $(INITRD): scripts/mkinitrd.sh $(F)/busybox/.complete build/setup-run.mk
 HV_BOOTARGS ?=
 build/images/run.cmd: dts/run.cmd FORCE
 	@mkdir -p $(@D)
-	@sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|' $< | cmp -s - $@ || \
-	    sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|' $< >$@
+	@sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|' $< >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 build/images/disk.img: scripts/mkdisk.sh build/images/run.cmd $(B)/holdfast.bin $(KERNEL) $(INITRD)
 	$(say) DISK $@

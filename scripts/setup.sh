@@ -4,7 +4,7 @@
 # (libfdt, zlib, the guests' kernel and busybox).
 #
 #   scripts/setup.sh build|run|test     install what that level needs
-#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel busybox
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel busybox xen
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -207,6 +207,24 @@ fetch_busybox() {
     dpkg-deb -x "$WORK"/busybox-static_*.deb "$WORK/out"
 }
 
+# Debian's Xen, which the test guests also run on: what it does differently is known.
+fetch_xen() {
+    local package
+    need_lists
+    package=$(apt-cache "${APT_ARM64[@]}" depends xen-system-arm64 |
+        sed -n 's/^ *Depends: *\(xen-hypervisor-[^ ]*\).*/\1/p' | head -n 1)
+    [ -n "$package" ] || die "xen-system-arm64 names no hypervisor package"
+    download_arm64 "$package"
+    mkdir "$WORK/out"
+    dpkg-deb -x "$WORK"/xen-hypervisor-*.deb "$WORK/out"
+    cp "$WORK"/out/boot/xen-*-arm64 "$WORK/out/xen"
+    # booti and QEMU want the bare Image.
+    if [ "$(od -An -tx1 -N2 "$WORK/out/xen" | tr -d ' ')" = 1f8b ]; then
+        mv "$WORK/out/xen" "$WORK/out/xen.gz"
+        gzip -d "$WORK/out/xen.gz"
+    fi
+}
+
 fetch() {
     local item=$1
     [ -e "$FETCHED/$item/.complete" ] && return
@@ -237,7 +255,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | busybox) fetch "$item" ;;
+        libfdt | zlib | kernel | busybox | xen) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

@@ -5,6 +5,9 @@
 #include <hv/spinlock.h>
 #include <hv/types.h>
 
+struct domain;
+struct page_info;
+
 #define GRANT_FRAMES_MAX 64u /* as Xen's default */
 #define GRANT_STATUS_MAX                                                                           \
     (GRANT_FRAMES_MAX * 4096 / 16 * 2 / 4096) /* two bytes a grant of 16 bytes */

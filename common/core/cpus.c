@@ -1,4 +1,5 @@
-/* The machine's CPUs: found in the device tree, started by the firmware, kicked and stopped by SGIs. */
+/* The machine's CPUs: found in the device tree, started by the firmware, kicked and stopped by
+ * SGIs. */
 #include <hv/bits.h>
 #include <hv/console.h>
 #include <hv/cpu.h>

@@ -16,7 +16,8 @@ struct irq_action {
     enum irq_trigger trigger;
 };
 
-/* A level interrupt that nobody clears comes again at once: leave it to the next trap after so many. */
+/* A level interrupt that nobody clears comes again at once: leave it to the next trap after so
+ * many. */
 #define DISPATCH_MAX 32u
 
 const struct irq_chip *irq_chip;

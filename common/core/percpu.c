@@ -1,4 +1,5 @@
-/* Per-CPU areas: areas of the shape of section percpu_data, found through an offset in the CPU's thread register. */
+/* Per-CPU areas: areas of the shape of section percpu_data, found through an offset in the CPU's
+ * thread register. */
 #include <hv/errno.h>
 #include <hv/mm.h>
 #include <hv/percpu.h>

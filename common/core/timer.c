@@ -1,4 +1,5 @@
-/* One-shot timers on each CPU's hypervisor timer: a list sorted by expiry, the comparator set to its head. */
+/* One-shot timers on each CPU's hypervisor timer: a list sorted by expiry, the comparator set to
+ * its head. */
 #include <hv/bits.h>
 #include <hv/cpu.h>
 #include <hv/errno.h>
@@ -58,8 +59,8 @@ static enum irq_result timer_irq(unsigned irq, void *arg) {
 
 /*
  * A timer that was set here while its function still runs on another CPU waits for that: the
- * comparator is then set to a time gone by, so this is tried again at once. Whoever sees cpu = -1 of
- * a timer that expired sees running_on too, and fn's end before running_on = -1.
+ * comparator is then set to a time gone by, so this is tried again at once. Whoever sees cpu = -1
+ * of a timer that expired sees running_on too, and fn's end before running_on = -1.
  */
 static void timer_softirq(void) {
     struct timer_queue *q = &this_cpu(timer_queue);

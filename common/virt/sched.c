@@ -2,9 +2,9 @@
  * The scheduler: a round-robin queue for each CPU with a time slice. A vCPU stays on the CPU it was
  * given. Hypervisor threads are vCPUs without a guest and take their turn like the rest.
  *
- * rq->curr is the truth about who has the CPU, under the queue's lock; vcpu.on_cpu lags behind until the
- * stack is really left. Guest state is saved and loaded outside the lock (the vGIC's locks are
- * taken before it), which is safe because only this CPU takes anything off its own queue.
+ * rq->curr is the truth about who has the CPU, under the queue's lock; vcpu.on_cpu lags behind
+ * until the stack is really left. Guest state is saved and loaded outside the lock (the vGIC's
+ * locks are taken before it), which is safe because only this CPU takes anything off its own queue.
  */
 #include <hv/arch_thread.h>
 #include <hv/bits.h>
@@ -22,8 +22,8 @@
 #define SLICE_NS 5000000ULL
 
 struct runqueue {
-    spinlock_t lock;    /* RANK_SCHED */
-    struct list queue;  /* runnable, without curr */
+    spinlock_t lock;   /* RANK_SCHED */
+    struct list queue; /* runnable, without curr */
     struct vcpu *curr;
     struct vcpu idle;   /* no stack of its own: the CPU's boot stack */
     struct timer slice; /* set while somebody waits for curr */
@@ -135,8 +135,8 @@ static void sched_softirq(void) {
 }
 
 /*
- * True when v's CPU must look at its queue. Once the lock is given back, v may run, end and be freed: the callers
- * touch it no more.
+ * True when v's CPU must look at its queue. Once the lock is given back, v may run, end and be
+ * freed: the callers touch it no more.
  */
 static bool wake_locked(struct runqueue *rq, struct vcpu *v) {
     if (v->state != VCPU_BLOCKED) {
@@ -203,7 +203,8 @@ void vcpu_block(void) {
     others = !list_empty(&rq->queue);
     spin_unlock(&rq->lock);
 
-    /* Seen only after BLOCKED is: whoever makes something pending later finds us blocked and wakes us. */
+    /* Seen only after BLOCKED is: whoever makes something pending later finds us blocked and wakes
+     * us. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if ((READ_ONCE(v->work) & VCPU_WORK_STOP) || (v->domain && vgic_has_pending(v)))
         vcpu_wake(v);
@@ -301,7 +302,8 @@ static unsigned least_loaded_cpu(void) {
     unsigned best = 0;
 
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
-        if (cpu_is_online(cpu) && per_cpu(runqueue, cpu).assigned < per_cpu(runqueue, best).assigned)
+        if (cpu_is_online(cpu) &&
+            per_cpu(runqueue, cpu).assigned < per_cpu(runqueue, best).assigned)
             best = cpu;
     return best;
 }

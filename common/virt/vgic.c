@@ -1,10 +1,11 @@
 /*
- * The vGIC's state machine: lines, edges, SGIs and register writes change a bank; what follows from that for
- * the list registers is left to vgic_lr.c.
+ * The vGIC's state machine: lines, edges, SGIs and register writes change a bank; what follows from
+ * that for the list registers is left to vgic_lr.c.
  *
- * An interrupt in a list register of a vCPU that runs on another CPU is changed like any other, with a
- * mark where the hardware's copy must not win, and that CPU is asked to take its list registers back. The
- * writer then waits for it (vgic_wait()), so that the effect has come when the guest's store is done.
+ * An interrupt in a list register of a vCPU that runs on another CPU is changed like any other,
+ * with a mark where the hardware's copy must not win, and that CPU is asked to take its list
+ * registers back. The writer then waits for it (vgic_wait()), so that the effect has come when the
+ * guest's store is done.
  */
 #include <hv/bits.h>
 #include <hv/cpu.h>
@@ -17,7 +18,8 @@
 
 #include "vgic_internal.h"
 
-/* Another CPU answers in a few microseconds unless it is stuck; its last known state counts then. */
+/* Another CPU answers in a few microseconds unless it is stuck; its last known state counts then.
+ */
 #define WAIT_NS 1000000ULL
 
 #define SGIR_IRM BIT(40) /* ICC_SGI1R_EL1: to all but the sender */
@@ -77,8 +79,8 @@ static void set_pending(struct vcpu *v, struct vgic_bank *b, unsigned intid, str
     uint32_t bit = 1u << intid % 32;
 
     /*
-     * A tied interrupt is made pending at its source, so that its one deactivation ends it. A PPI's source
-     * can be reached only where its vCPU is; for another vCPU the write has no effect.
+     * A tied interrupt is made pending at its source, so that its one deactivation ends it. A PPI's
+     * source can be reached only where its vCPU is; for another vCPU the write has no effect.
      */
     if (!(b->hw & bit))
         set_latch(b, bit, lr);
@@ -254,8 +256,9 @@ static bool change_spis(struct domain *d, unsigned first, uint32_t mask, enum vg
 }
 
 /*
- * Until no vCPU owes a resync. Nobody can wait for us in turn: whoever waits serves its own requests, and a
- * vCPU that does anything else passes vgic_flush() or vgic_save() in bounded time. No lock is held.
+ * Until no vCPU owes a resync. Nobody can wait for us in turn: whoever waits serves its own
+ * requests, and a vCPU that does anything else passes vgic_flush() or vgic_save() in bounded time.
+ * No lock is held.
  */
 static void vgic_wait(struct domain *d) {
     struct vcpu *self = current;
@@ -416,7 +419,8 @@ void vgic_unmap_hw(struct domain *d, struct vcpu *v, unsigned intid) {
 
     if (!valid(d, v, intid))
         return;
-    /* Out of the list registers, and neither pending nor active: then its physical side is idle too. */
+    /* Out of the list registers, and neither pending nor active: then its physical side is idle
+     * too. */
     vgic_apply(d, v, intid & ~31u, bit, VGIC_DISABLE, true);
     vgic_apply(d, v, intid & ~31u, bit, VGIC_CLEAR_ACTIVE, true);
     vgic_apply(d, v, intid & ~31u, bit, VGIC_CLEAR_PENDING, true);

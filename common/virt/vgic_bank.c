@@ -1,6 +1,7 @@
 /*
- * Registers of one bank of 32 interrupts, which GICD (SPIs) and the SGI frame of GICR (private ones) have at the
- * same offsets (IHI 0069, tables 12-25 and 12-27), and accesses of every size made of 32-bit ones.
+ * Registers of one bank of 32 interrupts, which GICD (SPIs) and the SGI frame of GICR (private
+ * ones) have at the same offsets (IHI 0069, tables 12-25 and 12-27), and accesses of every size
+ * made of 32-bit ones.
  */
 #include <hv/irq.h>
 
@@ -20,7 +21,8 @@ enum {
     G_ICFGR_HI
 };
 
-/* Where a register's first interrupt is; *bank NULL when the register has none of this domain or vCPU. */
+/* Where a register's first interrupt is; *bank NULL when the register has none of this domain or
+ * vCPU. */
 static struct vgic_bank *find(struct domain *d, struct vcpu *v, unsigned intid) {
     unsigned banks = d->vgic.nr_banks;
 
@@ -62,9 +64,9 @@ static uint32_t read_bits(struct domain *d, struct vcpu *v, unsigned group, unsi
 static void write_bits(struct domain *d, struct vcpu *v, unsigned group, unsigned first,
                        uint32_t val, uint32_t mask) {
     static const enum vgic_op op[] = {
-        [G_ISENABLER] = VGIC_ENABLE,       [G_ICENABLER] = VGIC_DISABLE,
-        [G_ISPENDR] = VGIC_SET_PENDING,    [G_ICPENDR] = VGIC_CLEAR_PENDING,
-        [G_ISACTIVER] = VGIC_SET_ACTIVE,   [G_ICACTIVER] = VGIC_CLEAR_ACTIVE,
+        [G_ISENABLER] = VGIC_ENABLE,     [G_ICENABLER] = VGIC_DISABLE,
+        [G_ISPENDR] = VGIC_SET_PENDING,  [G_ICPENDR] = VGIC_CLEAR_PENDING,
+        [G_ISACTIVER] = VGIC_SET_ACTIVE, [G_ICACTIVER] = VGIC_CLEAR_ACTIVE,
     };
     struct vgic_bank *b = find(d, v, first);
 

@@ -1,4 +1,5 @@
-/* GICD: the distributor's registers (IHI 0069, 12.9), one security state, affinity routing always on. */
+/* GICD: the distributor's registers (IHI 0069, 12.9), one security state, affinity routing always
+ * on. */
 #include <hv/irq.h>
 
 #include "vgic_internal.h"

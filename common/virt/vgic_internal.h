@@ -1,4 +1,5 @@
-/* Floor 6: what the files of the vGIC share. Locks: d->vgic.lock before v->vgic.lock; one vCPU's lock at a time. */
+/* Floor 6: what the files of the vGIC share. Locks: d->vgic.lock before v->vgic.lock; one vCPU's
+ * lock at a time. */
 #ifndef VGIC_INTERNAL_H
 #define VGIC_INTERNAL_H
 
@@ -79,13 +80,14 @@ static inline bool vgic_needs_dist(const struct vcpu *v) {
 /* ---- vgic_lr.c; v->vgic.lock held, and the dist lock where SPIs may be met ---- */
 
 /*
- * The frequent case: SGI or tied PPI n comes again, and the guest has emptied the list register where it was. True: it
- * is pending there again. False: nothing was done.
+ * The frequent case: SGI or tied PPI n comes again, and the guest has emptied the list register
+ * where it was. True: it is pending there again. False: nothing was done.
  */
 bool vgic_refill(struct vcpu *v, unsigned n, bool line);
 /* What the guest did to an interrupt in a list register becomes known. v is loaded here. */
 void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid);
-/* One interrupt of v has changed, after vgic_absorb() where it is in a list register: which follows. v is loaded here. */
+/* One interrupt of v has changed, after vgic_absorb() where it is in a list register: which
+ * follows. v is loaded here. */
 void vgic_update(struct vcpu *v, struct vgic_bank *b, unsigned intid);
 /* Takes all list registers back. v is loaded here. */
 void vgic_fold_all(struct vcpu *v);
@@ -93,9 +95,11 @@ void vgic_fold_all(struct vcpu *v);
 void vgic_fill(struct vcpu *v, bool with_spis);
 /* spi_ready of v follows the state of one SPI at home there. */
 void vgic_note_spi(struct vcpu *v, unsigned intid);
-/* Whatever changed for v takes effect: now if v is loaded here, else true: kick v when no lock is held. */
+/* Whatever changed for v takes effect: now if v is loaded here, else true: kick v when no lock is
+ * held. */
 bool vgic_settle(struct vcpu *v, bool with_spis) __must_check;
-/* Lowers those hw PPIs of `mask`, none with unknown state, whose device became quiet before the guest took them. */
+/* Lowers those hw PPIs of `mask`, none with unknown state, whose device became quiet before the
+ * guest took them. */
 void vgic_resample(struct vcpu *v, uint32_t mask);
 /* The physical interrupt tied to INTID may come again. */
 void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid);
@@ -121,8 +125,8 @@ enum vgic_op {
     VGIC_REFRESH, /* something outside the bank changed */
 };
 /*
- * One operation on the interrupts `mask` of the bank that starts at `first`; v: whose private ones, NULL for
- * SPIs. No lock held. With `wait` it has taken effect on other CPUs when this returns.
+ * One operation on the interrupts `mask` of the bank that starts at `first`; v: whose private ones,
+ * NULL for SPIs. No lock held. With `wait` it has taken effect on other CPUs when this returns.
  */
 void vgic_apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask, enum vgic_op op,
                 bool wait);
@@ -138,7 +142,8 @@ static inline bool vgic_is_bank_register(unsigned offset) {
 }
 /* 32 bits at `offset`. Interrupts outside [first_intid, end_intid) read 0 and ignore writes. */
 uint32_t vgic_bank_read(struct domain *d, struct vcpu *v, unsigned offset);
-void vgic_bank_write(struct domain *d, struct vcpu *v, unsigned offset, uint32_t val, uint32_t mask);
+void vgic_bank_write(struct domain *d, struct vcpu *v, unsigned offset, uint32_t val,
+                     uint32_t mask);
 
 /* An access of 1 to 8 bytes as accesses of 32-bit registers; mask: the bytes written. */
 struct vgic_frame_ops {

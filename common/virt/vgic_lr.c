@@ -1,15 +1,15 @@
 /*
  * List registers: what goes in, what comes back, and what happens when there are too few.
  *
- * A normal return to the guest does nothing here. A list register is read back only when its interrupt changes,
- * when room is needed, on a maintenance interrupt and on a switch of vCPUs; one that the guest has long
- * emptied costs nothing until then.
+ * A normal return to the guest does nothing here. A list register is read back only when its
+ * interrupt changes, when room is needed, on a maintenance interrupt and on a switch of vCPUs; one
+ * that the guest has long emptied costs nothing until then.
  */
 #include <hv/irq.h>
 
 #include "vgic_internal.h"
 
-#define NR_PRIO_KEY(prio, pending_only, intid) \
+#define NR_PRIO_KEY(prio, pending_only, intid)                                                     \
     ((uint32_t)(prio) << 17 | (uint32_t)(pending_only) << 16 | (intid))
 
 static unsigned all_lrs(void) {
@@ -47,14 +47,16 @@ void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
     if (!(b->hw & bit))
         return;
     b->line &= ~bit;
-    /* A PPI's state is this CPU's only while v is loaded; otherwise vgic_load() sets what is left of it. */
+    /* A PPI's state is this CPU's only while v is loaded; otherwise vgic_load() sets what is left
+     * of it. */
     if (intid >= VGIC_NR_PRIVATE || vgic_local(v))
         irq_chip->set_active(b->phys[intid % 32], false);
 }
 
 /* ---- taking back ---- */
 
-/* The bank learns what the guest did to the interrupt in list register i, which stays there. Returns the register. */
+/* The bank learns what the guest did to the interrupt in list register i, which stays there.
+ * Returns the register. */
 static uint64_t absorb(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
     struct vgic_lr *s = &v->vgic.lr[i];
     uint32_t bit = 1u << intid % 32;
@@ -87,7 +89,7 @@ static void drop(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid
     if (lr & (LR_STATE | LR_EOI)) /* an empty one with EOI asks for maintenance for ever */
         vgic_hw->write_lr(i, 0);
     b->in_lr &= ~(1u << intid % 32);
-    g->used &= (uint16_t)~(1u << i);
+    g->used &= (uint16_t) ~(1u << i);
     if (intid >= VGIC_NR_PRIVATE) {
         WRITE_ONCE(g->spi_lrs, (uint16_t)(g->spi_lrs & ~(1u << i)));
         vgic_note_spi(v, intid);
@@ -101,10 +103,12 @@ static void fold(struct vcpu *v, unsigned i) {
     drop(v, i, b, intid, absorb(v, i, b, intid));
 }
 
-/* The active interrupt of v that is in no list register and has the highest priority; 0: none. SGI 0 is 1. */
+/* The active interrupt of v that is in no list register and has the highest priority; 0: none. SGI
+ * 0 is 1. */
 static unsigned best_spilled(const struct vcpu *v) {
     const struct domain *d = v->domain;
-    /* An active SPI without a list register is ready; with none, SPI banks may be read by nobody without their lock. */
+    /* An active SPI without a list register is ready; with none, SPI banks may be read by nobody
+     * without their lock. */
     unsigned last = v->vgic.ready_banks ? d->vgic.nr_banks * 32 : 0;
     uint32_t best = ~0u;
 
@@ -124,8 +128,8 @@ static unsigned best_spilled(const struct vcpu *v) {
 }
 
 /*
- * The guest ended interrupts that are in no list register; hardware only counted them. ICC_DIR_EL1 trapped, so
- * each was an EOI, and those come in the order of priority.
+ * The guest ended interrupts that are in no list register; hardware only counted them. ICC_DIR_EL1
+ * trapped, so each was an EOI, and those come in the order of priority.
  */
 static void end_spilled(struct vcpu *v) {
     unsigned count;
@@ -169,7 +173,8 @@ void vgic_resample(struct vcpu *v, uint32_t mask) {
 
 /* ---- filling ---- */
 
-/* The list register for an interrupt of v as its bank has it; no LR_STATE: it does not belong into one. */
+/* The list register for an interrupt of v as its bank has it; no LR_STATE: it does not belong into
+ * one. */
 static inline uint64_t compose(const struct vcpu *v, const struct vgic_bank *b, unsigned intid) {
     unsigned n = intid % 32;
     uint32_t bit = 1u << n, line = b->line & ~b->edge & bit, hw = b->hw & bit;
@@ -339,7 +344,8 @@ bool vgic_refill(struct vcpu *v, unsigned n, bool line) {
     struct vgic_lr *s = &v->vgic.lr[i];
     uint32_t bit = 1u << n;
 
-    /* With EOI in it, which tied interrupts and edges do not have, what to write would depend on the line. */
+    /* With EOI in it, which tied interrupts and edges do not have, what to write would depend on
+     * the line. */
     if (!vgic_local(v) || !(b->in_lr & bit & (line ? b->hw : b->edge)) || v->vgic.hcr != VHCR_EN)
         return false;
     /* It was pending there, so it is enabled: vgic_update() follows every change of that. */
@@ -412,8 +418,8 @@ static bool lock_all(struct vcpu *v) {
         spin_lock(&v->domain->vgic.lock);
     spin_lock(&g->lock);
     /*
-     * Only this CPU puts SPIs into v's list registers, so spi_lrs did not change. An SPI that became ready
-     * just now came with VCPU_WORK_IRQ, and is not touched without the dist lock.
+     * Only this CPU puts SPIs into v's list registers, so spi_lrs did not change. An SPI that
+     * became ready just now came with VCPU_WORK_IRQ, and is not touched without the dist lock.
      */
     return dist;
 }
@@ -486,7 +492,8 @@ void vgic_load(struct vcpu *v) {
     unlock_all(v, dist);
 }
 
-/* A list register holds something the guest's CPU interface would signal, were it not for PSTATE.I. */
+/* A list register holds something the guest's CPU interface would signal, were it not for PSTATE.I.
+ */
 static bool lr_signals(const struct vcpu *v) {
     uint32_t vmcr = vgic_hw->read_vmcr(), pmr = vmcr >> VMCR_PMR_SHIFT;
 

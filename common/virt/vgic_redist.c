@@ -1,4 +1,5 @@
-/* GICR: a redistributor for each vCPU, of two frames of 64 KiB (IHI 0069, 12.10 and 12.11). No LPIs. */
+/* GICR: a redistributor for each vCPU, of two frames of 64 KiB (IHI 0069, 12.10 and 12.11). No
+ * LPIs. */
 #include <hv/guest_map.h>
 
 #include "vgic_internal.h"

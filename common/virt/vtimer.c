@@ -1,4 +1,5 @@
-/* The guest's virtual timer, switched with its vCPU, and its physical timer, emulated. Contract: hv/vtimer.h. */
+/* The guest's virtual timer, switched with its vCPU, and its physical timer, emulated. Contract:
+ * hv/vtimer.h. */
 #include <hv/domain.h>
 #include <hv/fdt.h>
 #include <hv/irq.h>
@@ -15,8 +16,9 @@ static unsigned virt_irq;
 /* ---- virtual ---- */
 
 /*
- * The interrupt stays active for the guest to deactivate, also when it has masked it: the line of the vGIC
- * remembers, and vgic_resample() lets it come again when the guest has turned the timer off meanwhile.
+ * The interrupt stays active for the guest to deactivate, also when it has masked it: the line of
+ * the vGIC remembers, and vgic_resample() lets it come again when the guest has turned the timer
+ * off meanwhile.
  */
 static enum irq_result virt_fired(unsigned irq, void *arg) {
     struct vcpu *v = current;
@@ -87,8 +89,8 @@ static void phys_update(struct vcpu *v) {
 }
 
 /*
- * Runs on the vCPU's CPU, as its trapped accesses do, so the two never overlap. The comparator may be a tick early
- * by rounding: phys_update() would set it again.
+ * Runs on the vCPU's CPU, as its trapped accesses do, so the two never overlap. The comparator may
+ * be a tick early by rounding: phys_update() would set it again.
  */
 static void phys_fired(void *arg) {
     phys_update(arg);

@@ -1,7 +1,7 @@
 /*
- * GICv3 (Arm IHI 0069): distributor, redistributors and CPU interface as the hypervisor's own interrupt
- * controller. Every interrupt is group 1; EOI drops the priority, and deactivation is a step of its own
- * (EOImode 1), so that a guest can do it.
+ * GICv3 (Arm IHI 0069): distributor, redistributors and CPU interface as the hypervisor's own
+ * interrupt controller. Every interrupt is group 1; EOI drops the priority, and deactivation is a
+ * step of its own (EOImode 1), so that a guest can do it.
  */
 #include <hv/bits.h>
 #include <hv/cpu.h>
@@ -40,7 +40,8 @@ static struct irq_chip chip;
 
 /* ---- finding the registers of one interrupt ---- */
 
-/* The frame that has it: GICD, or the SGI frame of this CPU's redistributor, with the same offsets. */
+/* The frame that has it: GICD, or the SGI frame of this CPU's redistributor, with the same offsets.
+ */
 static volatile char *frame_of(uint32_t irq) {
     return irq < 32 ? this_cpu(redist) + GICR_SGI_FRAME : gicd;
 }
@@ -179,7 +180,8 @@ static void reset_bank(volatile char *frame, unsigned bank) {
 }
 
 static void clear_active_priorities(void) {
-    /* The boot loader may have left an interrupt unfinished. Registers beyond the first by ICC_CTLR.PRIbits. */
+    /* The boot loader may have left an interrupt unfinished. Registers beyond the first by
+     * ICC_CTLR.PRIbits. */
     unsigned pribits = (unsigned)bits_get(read_sysreg(ICC_CTLR_EL1), 10, 8) + 1;
 
     write_sysreg(0, ICC_AP1R0_EL1);
@@ -241,7 +243,8 @@ static void *map_reg(const void *fdt, int node, unsigned index, uint64_t min_siz
     volatile void *va;
 
     if (fdt_reg(fdt, node, index, &addr, size) || *size < min_size)
-        panic("device tree: %s: reg: entry %u missing or too small", fdt_path(fdt, node, path), index);
+        panic("device tree: %s: reg: entry %u missing or too small", fdt_path(fdt, node, path),
+              index);
     va = ioremap(paddr(addr), *size);
     if (!va)
         panic("gicv3: no room to map registers at 0x%llx", (unsigned long long)addr);

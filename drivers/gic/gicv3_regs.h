@@ -1,4 +1,5 @@
-/* Registers of a GICv3 (Arm IHI 0069, chapter 12) that the driver uses, and what its files share. */
+/* Registers of a GICv3 (Arm IHI 0069, chapter 12) that the driver uses, and what its files share.
+ */
 #ifndef GICV3_REGS_H
 #define GICV3_REGS_H
 
@@ -36,7 +37,8 @@
 #define WAKER_SLEEP 2u
 #define WAKER_CHILDREN_ASLEEP 4u
 
-/* This CPU's virtual interface, with all CPUs alike; once by the boot CPU before its first vgic use. */
+/* This CPU's virtual interface, with all CPUs alike; once by the boot CPU before its first vgic
+ * use. */
 void gicv3_virt_probe(unsigned maintenance_irq);
 void gicv3_virt_init_cpu(void);
 

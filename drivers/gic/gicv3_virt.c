@@ -1,4 +1,5 @@
-/* The virtual CPU interface of a GICv3: list registers and the state of a guest's interface (IHI 0069, 12.4). */
+/* The virtual CPU interface of a GICv3: list registers and the state of a guest's interface (IHI
+ * 0069, 12.4). */
 #include <hv/bits.h>
 #include <hv/printk.h>
 
@@ -46,7 +47,8 @@ static void save(struct vgic_hw_state *s) {
 }
 
 static void load(const struct vgic_hw_state *s) {
-    /* The one register that a guest shares with the next; it is fixed except where GICv2 compatibility is. */
+    /* The one register that a guest shares with the next; it is fixed except where GICv2
+     * compatibility is. */
     write_sysreg(ICC_SRE_SRE | ICC_SRE_DFB | ICC_SRE_DIB, ICC_SRE_EL1);
     write_sysreg(s->vmcr, ICH_VMCR_EL2);
     write_sysreg(s->ap0r[0], ICH_AP0R0_EL2);

@@ -8,7 +8,8 @@ struct vcpu;
 
 /* The frame v->regs is put at the top of the stack, cleared. */
 void arch_stack_init(struct vcpu *v);
-/* Sets v->sp so that the next switch goes to the guest with what v->regs holds, or starts fn(arg). */
+/* Sets v->sp so that the next switch goes to the guest with what v->regs holds, or starts fn(arg).
+ */
 void arch_stack_start_guest(struct vcpu *v);
 void arch_stack_start_thread(struct vcpu *v, void (*fn)(void *), void *arg);
 

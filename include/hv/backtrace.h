@@ -4,7 +4,8 @@
 
 #include <hv/types.h>
 
-/* Prints return addresses from frame pointer fp up, "  name+0x10", at most 32, only inside hypervisor memory. */
+/* Prints return addresses from frame pointer fp up, "  name+0x10", at most 32, only inside
+ * hypervisor memory. */
 void backtrace_from(uintptr_t pc, uintptr_t fp);
 void backtrace_here(void);
 /* Name and offset of a text address; NULL when unknown. */

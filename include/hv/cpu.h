@@ -5,18 +5,20 @@
 #include <hv/percpu.h>
 #include <hv/types.h>
 
-extern unsigned nr_cpus;    /* described in the device tree, at most MAX_CPUS */
-extern unsigned nr_online;  /* came up */
+extern unsigned nr_cpus;   /* described in the device tree, at most MAX_CPUS */
+extern unsigned nr_online; /* came up */
 
 bool cpu_is_online(unsigned cpu);
 uint64_t cpu_mpidr(unsigned cpu); /* affinity fields as in MPIDR_EL1 */
 /* The CPU with that affinity, or -1. */
 int cpu_from_mpidr(uint64_t mpidr);
 
-/* Reads /cpus (call once), then starts every secondary CPU; a CPU that does not come up is named. */
+/* Reads /cpus (call once), then starts every secondary CPU; a CPU that does not come up is named.
+ */
 void cpus_init(const void *fdt);
 void cpus_start(void);
-/* A secondary CPU says that it is ready for interrupts and threads. Does not return when it is too late. */
+/* A secondary CPU says that it is ready for interrupts and threads. Does not return when it is too
+ * late. */
 void cpu_set_online(void);
 
 /* Stops every other CPU (panic, power off). */

@@ -1,4 +1,5 @@
-/* Floor 0: error numbers, those of Xen's public ABI, so that a worker's result goes to a guest as it is. */
+/* Floor 0: error numbers, those of Xen's public ABI, so that a worker's result goes to a guest as
+ * it is. */
 #ifndef HV_ERRNO_H
 #define HV_ERRNO_H
 

@@ -1,6 +1,7 @@
 /*
- * Floor 4: calls into the firmware below: PSCI by SMC, the only way down from EL2 (an HVC would come to ourselves).
- * Nothing is called unless the tree has a psci node (a board without firmware would hang in the SMC).
+ * Floor 4: calls into the firmware below: PSCI by SMC, the only way down from EL2 (an HVC would
+ * come to ourselves). Nothing is called unless the tree has a psci node (a board without firmware
+ * would hang in the SMC).
  */
 #ifndef HV_FIRMWARE_H
 #define HV_FIRMWARE_H

@@ -1,6 +1,6 @@
 /*
- * Floor 5: what a driver of the physical interrupt controller gives to the rest: the struct irq_chip of
- * hv/irq.h, and its virtual CPU interface for the vGIC.
+ * Floor 5: what a driver of the physical interrupt controller gives to the rest: the struct
+ * irq_chip of hv/irq.h, and its virtual CPU interface for the vGIC.
  */
 #ifndef HV_GIC_H
 #define HV_GIC_H
@@ -8,7 +8,8 @@
 #include <hv/irq.h>
 #include <hv/types.h>
 
-/* Fields of a list register. The format is that of ICH_LR<n>_EL2 (IHI 0069, 12.4.6); another driver translates. */
+/* Fields of a list register. The format is that of ICH_LR<n>_EL2 (IHI 0069, 12.4.6); another driver
+ * translates. */
 #define LR_PENDING (1ULL << 62)
 #define LR_ACTIVE (1ULL << 63)
 #define LR_STATE (LR_PENDING | LR_ACTIVE)
@@ -55,7 +56,8 @@ struct vgic_hw_ops {
 /* Set by gic_probe(). */
 extern const struct vgic_hw_ops *vgic_hw;
 
-/* Finds and sets up the machine's interrupt controller. Boot CPU, once. Never NULL: without one it panics. */
+/* Finds and sets up the machine's interrupt controller. Boot CPU, once. Never NULL: without one it
+ * panics. */
 const struct irq_chip *gic_probe(const void *fdt);
 /* One driver's part of it: NULL when the tree has no such device. */
 const struct irq_chip *gicv3_probe(const void *fdt);

@@ -23,11 +23,11 @@ struct guest_config {
     unsigned nr_spis;
     bool vpl011;
     uint32_t max_grant_version; /* 1 or 2 */
-    bool enhanced;        /* xen,enhanced asked for */
-    bool good;            /* nothing was wrong so far */
-    uint64_t mem_bytes;   /* whole pages */
-    uint64_t p2m_bytes;   /* xen,domain-p2m-mem-mb; 0: computed */
-    const char *bootargs; /* "" when none */
+    bool enhanced;              /* xen,enhanced asked for */
+    bool good;                  /* nothing was wrong so far */
+    uint64_t mem_bytes;         /* whole pages */
+    uint64_t p2m_bytes;         /* xen,domain-p2m-mem-mb; 0: computed */
+    const char *bootargs;       /* "" when none */
     struct boot_module kernel, ramdisk;
 };
 

@@ -21,19 +21,19 @@ typedef enum irq_result (*irq_handler_t)(unsigned irq, void *arg);
 /* Upward operations of the physical controller. All act on the calling CPU for irq < 32. */
 struct irq_chip {
     const char *name;
-    unsigned nr_irqs;                              /* SPIs end below this INTID */
-    void (*init_cpu)(void);                        /* this CPU's redistributor / CPU interface */
-    uint32_t (*ack)(void);                         /* INTID or IRQ_SPURIOUS */
-    void (*eoi)(uint32_t irq);                     /* priority drop */
+    unsigned nr_irqs;          /* SPIs end below this INTID */
+    void (*init_cpu)(void);    /* this CPU's redistributor / CPU interface */
+    uint32_t (*ack)(void);     /* INTID or IRQ_SPURIOUS */
+    void (*eoi)(uint32_t irq); /* priority drop */
     void (*deactivate)(uint32_t irq);
     void (*enable)(uint32_t irq);
-    void (*disable)(uint32_t irq);                 /* returns with the write complete */
+    void (*disable)(uint32_t irq); /* returns with the write complete */
     void (*set_trigger)(uint32_t irq, enum irq_trigger t);
     void (*set_target)(uint32_t irq, unsigned cpu); /* SPIs only */
-    void (*set_active)(uint32_t irq, bool active); /* state bit of this CPU's PPI, or of an SPI */
+    void (*set_active)(uint32_t irq, bool active);  /* state bit of this CPU's PPI, or of an SPI */
     void (*set_pending)(uint32_t irq, bool pending);
     void (*send_sgi)(unsigned cpu, uint32_t sgi);
-    bool (*irq_waiting)(void);                     /* an interrupt could be acked now */
+    bool (*irq_waiting)(void); /* an interrupt could be acked now */
 };
 
 extern const struct irq_chip *irq_chip;
@@ -45,11 +45,15 @@ enum { SGI_KICK = 0, SGI_STOP = 1 };
 void irq_init(const struct irq_chip *chip);
 void irq_init_cpu(void); /* secondary CPUs: this CPU's interface, and the PPIs that have handlers */
 /* Handler for an SPI, or for a PPI/SGI on every CPU. -EBUSY when taken, -EINVAL out of range. */
-int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *arg, const char *name) __must_check;
+int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *arg,
+                const char *name) __must_check;
 void irq_release(unsigned irq);
-/* Acks and runs everything that waits. Called from the IRQ vector, the idle loop and poll points. */
+/* Acks and runs everything that waits. Called from the IRQ vector, the idle loop and poll points.
+ */
 void irq_dispatch(void);
-/* One device-tree interrupt specifier of a GIC to INTID and trigger. -ENOENT without `interrupts`, -EINVAL when malformed. */
-int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq, enum irq_trigger *trigger) __must_check;
+/* One device-tree interrupt specifier of a GIC to INTID and trigger. -ENOENT without `interrupts`,
+ * -EINVAL when malformed. */
+int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq,
+                 enum irq_trigger *trigger) __must_check;
 
 #endif

@@ -8,7 +8,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define LIST_INIT(name) \
+#define LIST_INIT(name)                                                                            \
     { &(name), &(name) }
 
 static inline void list_init(struct list *l) {
@@ -38,9 +38,10 @@ static inline void list_del(struct list *e) {
 
 #define list_entry(p, type, member) container_of(p, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
-#define list_for_each_safe(pos, tmp, head)                                           \
-    for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head); pos = tmp, \
-                     tmp = pos->next)
+#define list_for_each(pos, head)                                                                   \
+    for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each_safe(pos, tmp, head)                                                         \
+    for (struct list *pos = (head)->next, *tmp = pos->next; pos != (head);                         \
+         pos = tmp, tmp = pos->next)
 
 #endif

@@ -12,8 +12,8 @@ enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_CONSOLE, NR_SOFTIRQS };
 DECLARE_PER_CPU(uint32_t, softirq_pending);
 
 void softirq_register(enum softirq nr, void (*handler)(void));
-void softirq_raise(enum softirq nr);                    /* on this CPU */
-void softirq_raise_on(unsigned cpu, enum softirq nr);   /* and kicks it */
-void softirq_run(void);                                 /* runs what is pending on this CPU */
+void softirq_raise(enum softirq nr);                  /* on this CPU */
+void softirq_raise_on(unsigned cpu, enum softirq nr); /* and kicks it */
+void softirq_run(void);                               /* runs what is pending on this CPU */
 
 #endif

@@ -1,4 +1,5 @@
-/* Floor 6: a virtual CPU: its stack in the hypervisor, its guest state, its place in the scheduler. */
+/* Floor 6: a virtual CPU: its stack in the hypervisor, its guest state, its place in the scheduler.
+ */
 #ifndef HV_VCPU_H
 #define HV_VCPU_H
 
@@ -38,7 +39,7 @@ struct vcpu {
     unsigned cpu;          /* where it runs or last ran */
     bool on_cpu;           /* its stack is in use (cleared after its state is saved); likewise */
     bool in_queue;
-    bool wake_pending;     /* threads: woken before they blocked */
+    bool wake_pending; /* threads: woken before they blocked */
     struct list run_link;
 
     struct arch_vcpu arch;
@@ -54,16 +55,19 @@ DECLARE_PER_CPU(struct vcpu *, current_vcpu);
 void sched_init(void);     /* once */
 void sched_init_cpu(void); /* makes the calling context this CPU's idle thread, on that stack */
 void sched_idle(void) __noreturn; /* the idle thread's body */
-/* Gives a new vCPU its CPU (the one with the fewest) and stack; OFFLINE. 0 or -ENOMEM. Undone by sched_remove(). */
+/* Gives a new vCPU its CPU (the one with the fewest) and stack; OFFLINE. 0 or -ENOMEM. Undone by
+ * sched_remove(). */
 int sched_add(struct vcpu *v) __must_check;
 void sched_remove(struct vcpu *v); /* v must be DEAD or OFFLINE and off its CPU */
 /* Makes v runnable if it is blocked; a wake-up between its last check and its block is not lost. */
 void vcpu_wake(struct vcpu *v);
-/* If v runs on another CPU, makes that CPU pass through its return-to-guest work; wakes it when blocked. */
+/* If v runs on another CPU, makes that CPU pass through its return-to-guest work; wakes it when
+ * blocked. */
 void vcpu_kick(struct vcpu *v);
 /*
- * The current vCPU waits until vcpu_wake(); returns at once when an interrupt is pending for it or its
- * domain stops. With nobody else to run the CPU waits right here, with the guest's state loaded.
+ * The current vCPU waits until vcpu_wake(); returns at once when an interrupt is pending for it or
+ * its domain stops. With nobody else to run the CPU waits right here, with the guest's state
+ * loaded.
  */
 void vcpu_block(void);
 void vcpu_yield(void);
@@ -82,14 +86,17 @@ static inline void vcpu_set_work(struct vcpu *v, uint32_t bit) {
 static inline void vcpu_clear_work(struct vcpu *v, uint32_t bit) {
     __atomic_fetch_and(&v->work, ~bit, __ATOMIC_ACQUIRE);
 }
-/* Its domain goes away: an OFFLINE one is DEAD at once, any other when it would return to its guest. */
+/* Its domain goes away: an OFFLINE one is DEAD at once, any other when it would return to its
+ * guest. */
 void vcpu_stop(struct vcpu *v);
 /*
- * A hypervisor thread: fn(arg) on its own stack, scheduled like a vCPU. NULL: no memory. It is freed when fn
- * returns: the pointer is of use only to who knows that it has not, and nobody wakes it after that.
+ * A hypervisor thread: fn(arg) on its own stack, scheduled like a vCPU. NULL: no memory. It is
+ * freed when fn returns: the pointer is of use only to who knows that it has not, and nobody wakes
+ * it after that.
  */
 struct vcpu *hv_thread_create(void (*fn)(void *), void *arg);
-/* Long work calls this between bounded steps: runs interrupts, softirqs and whoever else is runnable. */
+/* Long work calls this between bounded steps: runs interrupts, softirqs and whoever else is
+ * runnable. */
 void preempt_point(void);
 
 /* ---- guest state, arch/ ---- */
@@ -98,15 +105,16 @@ void vcpu_arch_init(struct vcpu *v); /* reset values; entry and x0 come by vcpu_
 void vcpu_set_entry(struct vcpu *v, uint64_t pc, uint64_t x0, bool aarch32);
 void vcpu_save_guest(struct vcpu *v);
 void vcpu_load_guest(struct vcpu *v);
-uint64_t vcpu_get_reg(const struct vcpu *v, unsigned n); /* n = 31 reads 0; AArch32 banked names resolved */
+uint64_t vcpu_get_reg(const struct vcpu *v,
+                      unsigned n); /* n = 31 reads 0; AArch32 banked names resolved */
 void vcpu_set_reg(struct vcpu *v, unsigned n, uint64_t val);
 void vcpu_skip_instruction(struct vcpu *v, unsigned bytes);
 void vcpu_dump(const struct vcpu *v);
 
 /* ---- exceptions into the guest, arch/: the vCPU is current and has a full frame ---- */
 void inject_undefined(struct vcpu *v, bool insn32);
-void inject_data_abort(struct vcpu *v, uint64_t far);     /* synchronous external abort, DFSC 0x10 */
-void inject_insn_abort(struct vcpu *v, uint64_t far);     /* IFSC 0x10 */
+void inject_data_abort(struct vcpu *v, uint64_t far); /* synchronous external abort, DFSC 0x10 */
+void inject_insn_abort(struct vcpu *v, uint64_t far); /* IFSC 0x10 */
 void inject_serror(struct vcpu *v);
 
 #endif

@@ -1,11 +1,13 @@
 /*
- * Floor 6: the virtual GICv3 of a domain (Arm IHI 0069: one security state, affinity routing only, no LPIs).
+ * Floor 6: the virtual GICv3 of a domain (Arm IHI 0069: one security state, affinity routing only,
+ * no LPIs).
  *
- * Interrupts are kept in banks of 32, a bit for each. SGIs and PPIs are a vCPU's own (its `lock`), SPIs the
- * domain's (dist `lock`, then the lock of the vCPU where the SPI is at home). What can be delivered
- * is put into list registers at once when the vCPU is loaded on this CPU, otherwise by that CPU on its
- * way back to the guest. While an interrupt is in a list register, only the CPU where its vCPU is
- * loaded knows its state; whoever needs it there lets that CPU take the list registers back (`resync`).
+ * Interrupts are kept in banks of 32, a bit for each. SGIs and PPIs are a vCPU's own (its `lock`),
+ * SPIs the domain's (dist `lock`, then the lock of the vCPU where the SPI is at home). What can be
+ * delivered is put into list registers at once when the vCPU is loaded on this CPU, otherwise by
+ * that CPU on its way back to the guest. While an interrupt is in a list register, only the CPU
+ * where its vCPU is loaded knows its state; whoever needs it there lets that CPU take the list
+ * registers back (`resync`).
  */
 #ifndef HV_VGIC_H
 #define HV_VGIC_H
@@ -21,13 +23,15 @@ struct domain;
 #define VGIC_MAX_SPIS 988u /* INTIDs 32..1019 */
 #define VGIC_MAX_SPI_BANKS 31u
 
-/* 32 interrupts. Guarded by the vCPU's lock (its own) or the dist lock (SPIs); in_lr and lr[] also by the home's. */
+/* 32 interrupts. Guarded by the vCPU's lock (its own) or the dist lock (SPIs); in_lr and lr[] also
+ * by the home's. */
 struct vgic_bank {
     uint32_t enabled;
     uint32_t group; /* 1: group 1 */
     uint32_t edge;  /* 1: edge, 0: level */
     uint32_t latch; /* pending by an edge, an SGI or a write to ISPENDR */
-    uint32_t line;  /* input level; of a hw interrupt: physically active and not yet taken by the guest */
+    uint32_t
+        line; /* input level; of a hw interrupt: physically active and not yet taken by the guest */
     uint32_t active;
     uint32_t hw;    /* phys[] is tied to it */
     uint32_t in_lr; /* lr[] is the list register; latch and active are then as last known */
@@ -38,10 +42,10 @@ struct vgic_bank {
 
 struct vgic_spi_bank {
     struct vgic_bank b;
-    uint32_t moving;     /* home[] is to become target[] */
-    uint8_t home[32];    /* vCPU where it is ready or in a list register */
-    uint8_t target[32];  /* vCPU by GICD_IROUTER */
-    uint32_t route[32];  /* Aff2.Aff1.Aff0 as written */
+    uint32_t moving;    /* home[] is to become target[] */
+    uint8_t home[32];   /* vCPU where it is ready or in a list register */
+    uint8_t target[32]; /* vCPU by GICD_IROUTER */
+    uint32_t route[32]; /* Aff2.Aff1.Aff0 as written */
 };
 
 struct vgic_dist {
@@ -60,14 +64,14 @@ struct vgic_lr {
 struct vgic_vcpu {
     spinlock_t lock;
     struct vgic_bank priv;
-    uint32_t ready_banks; /* SPI banks with something in spi_ready */
+    uint32_t ready_banks;                   /* SPI banks with something in spi_ready */
     uint32_t spi_ready[VGIC_MAX_SPI_BANKS]; /* wants a list register and has none */
-    uint16_t used;        /* list registers that may hold something */
-    uint16_t spi_lrs;     /* those of them with an SPI */
-    uint32_t hcr;         /* as last written, while loaded */
-    bool loaded;          /* its state is in the hardware of vcpu.cpu */
-    bool resync;          /* that CPU must take the list registers back */
-    uint32_t waker;       /* GICR_WAKER.ProcessorSleep */
+    uint16_t used;                          /* list registers that may hold something */
+    uint16_t spi_lrs;                       /* those of them with an SPI */
+    uint32_t hcr;                           /* as last written, while loaded */
+    bool loaded;                            /* its state is in the hardware of vcpu.cpu */
+    bool resync;                            /* that CPU must take the list registers back */
+    uint32_t waker;                         /* GICR_WAKER.ProcessorSleep */
     struct vgic_lr lr[VGIC_MAX_LRS];
     struct vgic_hw_state hw;
 };
@@ -75,7 +79,8 @@ struct vgic_vcpu {
 /* Once, after gic_probe(): takes the maintenance interrupt. */
 void vgic_init_host(void);
 
-/* nr_spis is rounded up to 32. 0, -EINVAL, -ENOMEM. Registers the GICD and GICR ranges; d->max_vcpus is known. */
+/* nr_spis is rounded up to 32. 0, -EINVAL, -ENOMEM. Registers the GICD and GICR ranges;
+ * d->max_vcpus is known. */
 int vgic_init_domain(struct domain *d, unsigned nr_spis) __must_check;
 void vgic_destroy_domain(struct domain *d);
 int vgic_init_vcpu(struct vcpu *v) __must_check;
@@ -84,8 +89,8 @@ void vgic_destroy_vcpu(struct vcpu *v);
 void vgic_reset_cpu_interface(struct vcpu *v);
 
 /*
- * Lines of emulated devices, from any CPU, under any lock of a rank below RANK_VGIC_DIST. v: whose PPI; NULL
- * for an SPI. An INTID that the domain does not have is ignored.
+ * Lines of emulated devices, from any CPU, under any lock of a rank below RANK_VGIC_DIST. v: whose
+ * PPI; NULL for an SPI. An INTID that the domain does not have is ignored.
  */
 void vgic_set_level(struct domain *d, struct vcpu *v, unsigned intid, bool level);
 void vgic_inject_edge(struct domain *d, struct vcpu *v, unsigned intid);
@@ -93,8 +98,9 @@ void vgic_inject_edge(struct domain *d, struct vcpu *v, unsigned intid);
 bool vgic_get_level(struct domain *d, struct vcpu *v, unsigned intid);
 
 /*
- * Ties a physical interrupt: its handler calls vgic_set_level(.., true) and returns IRQ_TO_GUEST, and the guest's
- * deactivation is the physical one's. -EBUSY when tied already, -EINVAL out of range.
+ * Ties a physical interrupt: its handler calls vgic_set_level(.., true) and returns IRQ_TO_GUEST,
+ * and the guest's deactivation is the physical one's. -EBUSY when tied already, -EINVAL out of
+ * range.
  */
 int vgic_map_hw(struct domain *d, struct vcpu *v, unsigned intid, unsigned phys_irq) __must_check;
 void vgic_unmap_hw(struct domain *d, struct vcpu *v, unsigned intid);
@@ -110,9 +116,11 @@ void vgic_load(struct vcpu *v);
 /* The list registers ran low, or the guest deactivated what is in none. */
 void vgic_maintenance(void);
 
-/* Trapped writes of ICC_SGI1R_EL1 (group 1), ICC_SGI0R_EL1 and ICC_ASGI1R_EL1 (group 0). Always true. */
+/* Trapped writes of ICC_SGI1R_EL1 (group 1), ICC_SGI0R_EL1 and ICC_ASGI1R_EL1 (group 0). Always
+ * true. */
 bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group);
-/* Trapped write of ICC_DIR_EL1 (it traps only while more is active than there are list registers). */
+/* Trapped write of ICC_DIR_EL1 (it traps only while more is active than there are list registers).
+ */
 void vgic_dir(struct vcpu *v, uint64_t value);
 
 #endif

@@ -1,9 +1,10 @@
 /*
  * Floor 6: the guest's two timers.
  *
- * Virtual timer (CNTV): the hardware registers belong to the loaded vCPU; its interrupt is the physical one,
- * tied to the guest's PPI. While the vCPU is off its CPU and blocked, a software timer wakes it.
- * Physical timer (CNTP): emulated whole, against the machine's own counter, by a software timer.
+ * Virtual timer (CNTV): the hardware registers belong to the loaded vCPU; its interrupt is the
+ * physical one, tied to the guest's PPI. While the vCPU is off its CPU and blocked, a software
+ * timer wakes it. Physical timer (CNTP): emulated whole, against the machine's own counter, by a
+ * software timer.
  */
 #ifndef HV_VTIMER_H
 #define HV_VTIMER_H
@@ -26,7 +27,8 @@ void vtimer_init_host(const void *fdt); /* once: takes the virtual timer's PPI *
 void vtimer_init_cpu(void);             /* each CPU, also the boot CPU */
 void vtimer_init_vcpu(struct vcpu *v);  /* reset state; after vgic_init_vcpu() */
 void vtimer_destroy_vcpu(struct vcpu *v);
-/* Context switch: hardware -> vCPU with a wake-up timer where needed, and back. Save is after vgic_save(). */
+/* Context switch: hardware -> vCPU with a wake-up timer where needed, and back. Save is after
+ * vgic_save(). */
 void vtimer_save(struct vcpu *v);
 void vtimer_load(struct vcpu *v); /* before vgic_load() */
 /* The virtual timer's interrupt line. v is loaded on this CPU. */

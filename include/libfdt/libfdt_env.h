@@ -1,6 +1,7 @@
 /*
- * What libfdt asks of its surroundings: integer types, the mem and str functions, and conversion between the
- * big-endian cells of a device tree and the CPU's order. Takes the place of the header of the same name in libfdt.
+ * What libfdt asks of its surroundings: integer types, the mem and str functions, and conversion
+ * between the big-endian cells of a device tree and the CPU's order. Takes the place of the header
+ * of the same name in libfdt.
  */
 #ifndef LIBFDT_ENV_H
 #define LIBFDT_ENV_H

@@ -17,6 +17,7 @@
 #include <hv/string.h>
 
 static char log_text[32768];
+bool printk_panicking;
 
 void vprintk(const char *fmt, va_list ap) {
     size_t n = strlen(log_text);

@@ -1,6 +1,7 @@
 /*
- * A virtual CPU interface for host tests, as IHI 0069 describes it: list registers, running priority, EOImode 0,
- * maintenance conditions; one for each CPU. The vCPU with number i runs on CPU i. Included by the test's one file.
+ * A virtual CPU interface for host tests, as IHI 0069 describes it: list registers, running
+ * priority, EOImode 0, maintenance conditions; one for each CPU. The vCPU with number i runs on CPU
+ * i. Included by the test's one file.
  */
 #ifndef FAKE_VGIC_HW_H
 #define FAKE_VGIC_HW_H
@@ -97,7 +98,8 @@ static uint8_t fake_running(void) {
     return fake_this()->depth ? fake_this()->running[fake_this()->depth - 1] : 0xff;
 }
 
-/* The INTID taken, or 1023. A pending interrupt whose list register also says active is not signalled. */
+/* The INTID taken, or 1023. A pending interrupt whose list register also says active is not
+ * signalled. */
 static unsigned fake_ack(void) {
     struct fake_cpu *c = fake_this();
     int best = -1;

@@ -102,6 +102,11 @@ static void never_enabled(void **state) {
     assert_int_equal(reg[IMSC / 4], 0);
     ops->putc('x');
     assert_string_equal(sent, "x");
+    /* switched off, but with a speed set */
+    reg[CR / 4] = 0;
+    reg[IBRD / 4] = 26;
+    pl011_driver.init(base);
+    assert_int_equal(reg[IBRD / 4], 26);
 }
 
 /* The speed and control bits of firmware stay. */

@@ -1,5 +1,6 @@
 /* SOURCES: common/core/timer.c common/core/softirq.c common/lib/spinlock.c */
-/* Timers: order of expiry, re-arming, stopping, moving between CPUs; conversions exact to a tick. */
+/* Timers: order of expiry, re-arming, stopping, moving between CPUs; conversions exact to a tick.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,6 +35,7 @@ void cpu_kick(unsigned cpu) {
     fail_msg("nobody to kick");
 }
 
+bool printk_panicking;
 void panic(const char *fmt, ...) {
     fail_msg("panic: %s", fmt);
     abort();

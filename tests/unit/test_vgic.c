@@ -1,5 +1,7 @@
-/* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c common/virt/vgic_dist.c common/virt/vgic_redist.c common/lib/spinlock.c */
-/* The virtual GIC: registers, delivery through list registers, more interrupts than list registers, other CPUs. */
+/* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c */
+/* SOURCES: common/virt/vgic_dist.c common/virt/vgic_redist.c common/lib/spinlock.c */
+/* The virtual GIC: registers, delivery through list registers, more interrupts than list registers,
+ * other CPUs. */
 #include "vgic_world.h"
 
 #define ISENABLER 0x100
@@ -569,21 +571,35 @@ static void cheap_self_sgi(void **state) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        T(identification),      T(waker),
-        T(enable_of_all_sizes), T(priority_bytes),
-        T(configuration),       T(groups_and_reserved),
-        T(routes),              T(last_interrupts),
-        T(level_spi),           T(level_withdrawn),
-        T(edge_spi),            T(silent_end),
-        T(sgi_targets),         T(sgi_clusters),
-        T(group_zero),          T(distributor_off),
-        T(by_priority),         T(nested),
-        T(trapped_deactivation), T(active_by_register),
-        T(routed_away),         T(changed_from_afar),
-        T(off_its_cpu),         T(ends_a_wfi),
+        T(identification),
+        T(waker),
+        T(enable_of_all_sizes),
+        T(priority_bytes),
+        T(configuration),
+        T(groups_and_reserved),
+        T(routes),
+        T(last_interrupts),
+        T(level_spi),
+        T(level_withdrawn),
+        T(edge_spi),
+        T(silent_end),
+        T(sgi_targets),
+        T(sgi_clusters),
+        T(group_zero),
+        T(distributor_off),
+        T(by_priority),
+        T(nested),
+        T(trapped_deactivation),
+        T(active_by_register),
+        T(routed_away),
+        T(changed_from_afar),
+        T(off_its_cpu),
+        T(ends_a_wfi),
         T(wakes_in_place),
-        T(tied_timer),          T(tied_timer_switched),
-        T(tied_timer_polled),   T(tied_spi),
+        T(tied_timer),
+        T(tied_timer_switched),
+        T(tied_timer_polled),
+        T(tied_spi),
         T(cheap_self_sgi),
     };
 

@@ -1,8 +1,10 @@
-/* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c common/virt/vgic_dist.c common/virt/vgic_redist.c common/lib/spinlock.c */
+/* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c */
+/* SOURCES: common/virt/vgic_dist.c common/virt/vgic_redist.c common/lib/spinlock.c */
 /*
- * The virtual GIC against a naive model without list registers: random lines, edges, SGIs, register writes,
- * handlers and vCPU switches, by random vCPUs. After each step the registers must read as the model says, and
- * what a CPU takes must be among the most urgent that the model has for it. HF_SEED=n repeats a run.
+ * The virtual GIC against a naive model without list registers: random lines, edges, SGIs, register
+ * writes, handlers and vCPU switches, by random vCPUs. After each step the registers must read as
+ * the model says, and what a CPU takes must be among the most urgent that the model has for it.
+ * HF_SEED=n repeats a run.
  */
 #include "vgic_world.h"
 
@@ -104,7 +106,8 @@ static bool busy(unsigned cpu, unsigned intid) {
 static void write_active(unsigned cpu, unsigned intid) {
     struct irq *q = irq_at(cpu, intid);
 
-    /* Those at the lowest priority are never taken (the mask is there), so no EOI is meant for them. */
+    /* Those at the lowest priority are never taken (the mask is there), so no EOI is meant for
+     * them. */
     if (q->prio != 0xf8)
         return;
     q->active = rnd(2);

@@ -12,7 +12,6 @@
 #include <asm/guest_trap.h>
 
 DEFINE_PER_CPU(uint32_t, cpu_number);
-bool printk_panicking;
 
 static struct domain dom;
 static struct vcpu vc;

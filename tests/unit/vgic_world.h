@@ -1,4 +1,5 @@
-/* A domain on fake CPUs, for the vGIC's tests: accesses of its registers, returns to the guest, kicks. */
+/* A domain on fake CPUs, for the vGIC's tests: accesses of its registers, returns to the guest,
+ * kicks. */
 #ifndef VGIC_WORLD_H
 #define VGIC_WORLD_H
 
@@ -61,9 +62,10 @@ static void on_cpu(unsigned cpu) {
 static void return_to_guest(void) {
     for (unsigned n = 0; current->vgic.loaded; n++) {
         if (n == 8)
-            fail_msg("CPU %u never rests: work %u, hcr 0x%x, list registers %llx %llx %llx %llx", cpu_number,
-                     current->work, fake_this()->hcr, (unsigned long long)fake_this()->lr[0],
-                     (unsigned long long)fake_this()->lr[1], (unsigned long long)fake_this()->lr[2],
+            fail_msg("CPU %u never rests: work %u, hcr 0x%x, list registers %llx %llx %llx %llx",
+                     cpu_number, current->work, fake_this()->hcr,
+                     (unsigned long long)fake_this()->lr[0], (unsigned long long)fake_this()->lr[1],
+                     (unsigned long long)fake_this()->lr[2],
                      (unsigned long long)fake_this()->lr[3]);
         if (current->work & VCPU_WORK_IRQ)
             vgic_flush(current);
@@ -144,7 +146,7 @@ static void world_drop(void) {
 /* ---- the guest's registers ---- */
 
 #define GICD 0
-#define GICR(cpu) (0x10000 + (cpu) * 0x20000)
+#define GICR(cpu) (0x10000 + (cpu)*0x20000)
 #define SGI_FRAME(cpu) (GICR(cpu) + 0x10000)
 
 static bool access_reg(unsigned at, struct mmio_access *a) {
@@ -169,7 +171,8 @@ static void wr(unsigned at, unsigned size, uint64_t val) {
     assert_true(access_reg(at, &a));
 }
 
-/* A set or clear register for one interrupt: 0x100 ISENABLER and so on. cpu: whose, for private ones. */
+/* A set or clear register for one interrupt: 0x100 ISENABLER and so on. cpu: whose, for private
+ * ones. */
 static unsigned bit_reg(unsigned reg, unsigned cpu, unsigned intid) {
     return (intid < 32 ? SGI_FRAME(cpu) : GICD) + reg + intid / 32 * 4;
 }

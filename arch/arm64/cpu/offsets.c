@@ -1,4 +1,5 @@
-/* Structure offsets for assembly: compiled to text, never linked; the build turns "->NAME value" into asm/offsets.h. */
+/* Structure offsets for assembly: compiled to text, never linked; the build turns "->NAME value"
+ * into asm/offsets.h. */
 #include <hv/vcpu.h>
 
 #include <asm/boot_cpu.h>

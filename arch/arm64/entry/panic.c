@@ -13,10 +13,17 @@ extern const char _start[], _etext[];
 static uint32_t panicking; /* CPU number + 1 of the first to get here */
 
 static const char *const ec_names[64] = {
-    [0x00] = "unknown",          [0x0e] = "illegal execution state", [0x18] = "system register",
-    [0x20] = "insn abort (EL1)", [0x21] = "instruction abort",       [0x22] = "pc alignment",
-    [0x24] = "data abort (EL1)", [0x25] = "data abort",              [0x26] = "sp alignment",
-    [0x2f] = "SError",           [0x3c] = "brk",
+    [0x00] = "unknown",
+    [0x0e] = "illegal execution state",
+    [0x18] = "system register",
+    [0x20] = "insn abort (EL1)",
+    [0x21] = "instruction abort",
+    [0x22] = "pc alignment",
+    [0x24] = "data abort (EL1)",
+    [0x25] = "data abort",
+    [0x26] = "sp alignment",
+    [0x2f] = "SError",
+    [0x3c] = "brk",
 };
 
 static const char *fault_name(unsigned fsc) {
@@ -103,8 +110,8 @@ static void __noreturn stop_machine(void) {
 }
 
 /*
- * The first CPU that panics reports; any other just stops. Trouble inside the report ends the report, and trouble
- * in saying so everything.
+ * The first CPU that panics reports; any other just stops. Trouble inside the report ends the
+ * report, and trouble in saying so everything.
  */
 static void enter_panic(void) {
     static bool again;

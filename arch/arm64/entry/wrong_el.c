@@ -1,6 +1,7 @@
 /*
  * Started at EL1 or EL3: say so on the console the device tree names, with the MMU off.
- * Runs at the load address, so it may use only what is reached relative to pc: no tables of pointers.
+ * Runs at the load address, so it may use only what is reached relative to pc: no tables of
+ * pointers.
  */
 #include <hv/fdt.h>
 #include <hv/types.h>

@@ -1,4 +1,5 @@
-/* Floor 1: what a secondary CPU is handed at its first instruction (head.S reads it with the MMU on). */
+/* Floor 1: what a secondary CPU is handed at its first instruction (head.S reads it with the MMU
+ * on). */
 #ifndef ASM_BOOT_CPU_H
 #define ASM_BOOT_CPU_H
 

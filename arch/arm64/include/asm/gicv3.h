@@ -1,6 +1,6 @@
 /*
- * Floor 1: the GICv3 CPU interface and its virtual side as system registers (Arm IHI 0069, chapter 12).
- * Named by encoding, since an assembler knows the names only with an architecture option.
+ * Floor 1: the GICv3 CPU interface and its virtual side as system registers (Arm IHI 0069, chapter
+ * 12). Named by encoding, since an assembler knows the names only with an architecture option.
  */
 #ifndef ASM_GICV3_H
 #define ASM_GICV3_H
@@ -43,18 +43,17 @@
 #define ICC_CTLR_EOIMODE 2u
 
 /* List register i, 0 to 15: the number is part of the instruction. */
-#define ICH_LR_CASES_(op)                                                                \
-    op(0, S3_4_C12_C12_0) op(1, S3_4_C12_C12_1) op(2, S3_4_C12_C12_2)                    \
-    op(3, S3_4_C12_C12_3) op(4, S3_4_C12_C12_4) op(5, S3_4_C12_C12_5)                    \
-    op(6, S3_4_C12_C12_6) op(7, S3_4_C12_C12_7) op(8, S3_4_C12_C13_0)                    \
-    op(9, S3_4_C12_C13_1) op(10, S3_4_C12_C13_2) op(11, S3_4_C12_C13_3)                  \
-    op(12, S3_4_C12_C13_4) op(13, S3_4_C12_C13_5) op(14, S3_4_C12_C13_6)                 \
-    op(15, S3_4_C12_C13_7)
+#define ICH_LR_CASES_(op)                                                                          \
+    op(0, S3_4_C12_C12_0) op(1, S3_4_C12_C12_1) op(2, S3_4_C12_C12_2) op(3, S3_4_C12_C12_3)        \
+        op(4, S3_4_C12_C12_4) op(5, S3_4_C12_C12_5) op(6, S3_4_C12_C12_6) op(7, S3_4_C12_C12_7)    \
+            op(8, S3_4_C12_C13_0) op(9, S3_4_C12_C13_1) op(10, S3_4_C12_C13_2)                     \
+                op(11, S3_4_C12_C13_3) op(12, S3_4_C12_C13_4) op(13, S3_4_C12_C13_5)               \
+                    op(14, S3_4_C12_C13_6) op(15, S3_4_C12_C13_7)
 
 static inline uint64_t ich_read_lr(unsigned i) {
     switch (i) {
-#define ICH_LR_READ_(n, reg) \
-    case n:                  \
+#define ICH_LR_READ_(n, reg)                                                                       \
+    case n:                                                                                        \
         return read_sysreg(reg);
         ICH_LR_CASES_(ICH_LR_READ_)
 #undef ICH_LR_READ_
@@ -65,9 +64,9 @@ static inline uint64_t ich_read_lr(unsigned i) {
 
 static inline void ich_write_lr(unsigned i, uint64_t val) {
     switch (i) {
-#define ICH_LR_WRITE_(n, reg)   \
-    case n:                     \
-        write_sysreg(val, reg); \
+#define ICH_LR_WRITE_(n, reg)                                                                      \
+    case n:                                                                                        \
+        write_sysreg(val, reg);                                                                    \
         break;
         ICH_LR_CASES_(ICH_LR_WRITE_)
 #undef ICH_LR_WRITE_

@@ -31,8 +31,9 @@ void guest_features_init(void);
 bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn);
 
 /*
- * Both stages of the current vCPU's translation of va for a read or write of its EL1. The result stays true
- * only while the caller keeps the domain's P2M from changing. False: not mapped, or not allowed.
+ * Both stages of the current vCPU's translation of va for a read or write of its EL1. The result
+ * stays true only while the caller keeps the domain's P2M from changing. False: not mapped, or not
+ * allowed.
  */
 bool guest_translate(vaddr_t va, bool write, paddr_t *pa) __must_check;
 

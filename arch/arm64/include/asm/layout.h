@@ -23,9 +23,10 @@
 #define DIRECTMAP_BITS 47
 
 /* First pages of vmap: windows with fixed addresses, used before vmap's allocator runs. */
-#define FIXMAP_FDT (VMAP_START + 0x00000000) /* 4 MiB: the boot device tree */
+#define FIXMAP_FDT (VMAP_START + 0x00000000)  /* 4 MiB: the boot device tree */
 #define FIXMAP_UART (VMAP_START + 0x00400000) /* 2 MiB: early console registers */
-#define FIXMAP_TABLE(level) (VMAP_START + 0x00600000 + (level)*0x200000) /* 4 x 2 MiB: tables in the making */
+#define FIXMAP_TABLE(level)                                                                        \
+    (VMAP_START + 0x00600000 + (level)*0x200000) /* 4 x 2 MiB: tables in the making */
 #define VMAP_DYNAMIC (VMAP_START + 0x01000000)
 
 #define STACK_SHIFT 13 /* 8 KiB, twice that apart: the other half is the guard */

@@ -1,4 +1,5 @@
-/* Floor 1: the memory attributes of the hypervisor's own mappings: indices into MAIR_EL2 (Arm ARM D19.2.97). */
+/* Floor 1: the memory attributes of the hypervisor's own mappings: indices into MAIR_EL2 (Arm ARM
+ * D19.2.97). */
 #ifndef ASM_MEMATTR_H
 #define ASM_MEMATTR_H
 

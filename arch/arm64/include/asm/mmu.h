@@ -1,6 +1,6 @@
 /*
- * Floor 1: the hypervisor's own table at boot: windows for the device tree and the first console, then the
- * direct map of RAM. After that hyp_map() (common/mm) extends the same table.
+ * Floor 1: the hypervisor's own table at boot: windows for the device tree and the first console,
+ * then the direct map of RAM. After that hyp_map() (common/mm) extends the same table.
  */
 #ifndef ASM_MMU_H
 #define ASM_MMU_H
@@ -12,7 +12,8 @@ paddr_t hyp_root(void);
 
 /* Maps a device tree of at most 2 MiB read-only. NULL when the address cannot hold one. */
 const void *mmu_early_fdt(paddr_t pa);
-/* Maps the 2 MiB around a device's registers; returns the address of pa. One window: a later call replaces it. */
+/* Maps the 2 MiB around a device's registers; returns the address of pa. One window: a later call
+ * replaces it. */
 volatile void *mmu_early_device(paddr_t pa);
 /*
  * Maps [pa, pa+size) of RAM into the direct map, RW, never executable, but for the hypervisor's own

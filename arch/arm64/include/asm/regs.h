@@ -9,8 +9,8 @@ struct vcpu;
 /* vectors.S knows this layout through offsets.h. */
 struct cpu_regs {
     uint64_t x[31];
-    uint64_t pc;   /* ELR_EL2; valid on every path but the hypercall's, where it stays in hardware */
-    uint64_t spsr; /* SPSR_EL2; likewise */
+    uint64_t pc; /* ELR_EL2; valid on every path but the hypercall's, where it stays in hardware */
+    uint64_t spsr;     /* SPSR_EL2; likewise */
     struct vcpu *vcpu; /* whose frame this is; set once */
 };
 

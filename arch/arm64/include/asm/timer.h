@@ -1,4 +1,5 @@
-/* Floor 1: the generic timer as a guest has it (Arm ARM D11.2): its virtual timer, and what EL2 lets through. */
+/* Floor 1: the generic timer as a guest has it (Arm ARM D11.2): its virtual timer, and what EL2
+ * lets through. */
 #ifndef ASM_TIMER_H
 #define ASM_TIMER_H
 

@@ -11,7 +11,8 @@ void trap_guest_serror(uint64_t esr, struct cpu_regs *regs);
 
 /* Reasons of hv_exception(), as vectors.S numbers them. */
 enum hv_exception_kind { HVX_SYNC, HVX_IRQ, HVX_SERROR, HVX_SP0, HVX_STACK_OVERFLOW };
-void hv_exception(const struct cpu_regs *regs, enum hv_exception_kind kind) __attribute__((noreturn));
+void hv_exception(const struct cpu_regs *regs, enum hv_exception_kind kind)
+    __attribute__((noreturn));
 
 /* head.S jumps to these. */
 void hv_main(uint64_t fdt_pa);

@@ -1,4 +1,5 @@
-/* Host fake of asm/hyp_timer.h: time stands still until the test moves it; one comparator for each CPU. */
+/* Host fake of asm/hyp_timer.h: time stands still until the test moves it; one comparator for each
+ * CPU. */
 #ifndef ASM_HYP_TIMER_H
 #define ASM_HYP_TIMER_H
 

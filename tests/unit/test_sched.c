@@ -1,0 +1,483 @@
+/* SOURCES: common/virt/sched.c common/virt/domain.c common/core/timer.c common/core/softirq.c */
+/*
+ * The scheduler and the life of domains under every order of events that chance comes up with:
+ * guests that compute, wait, stop, start each other and shut down; devices and timers that wake
+ * them; domains that are crashed from outside and built again. HF_SEED=n runs one seed.
+ */
+#include "sched_world.h"
+
+#include <hv/errno.h>
+#include <hv/string.h>
+#include <hv/vpl011.h>
+
+#define SLOTS 4u
+#define VCPUS_MAX 4u
+#define EVENT 1u
+#define BOUND_NS 1000000000ULL /* of a wait for the CPU: the slices of all others, many times */
+
+struct slot {
+    struct domain *d; /* while devices and others may reach it: under device_lock */
+    bool ending;      /* somebody has it shut down, or is about to */
+    struct vcpu *all[VCPUS_MAX];
+    bool claimed[VCPUS_MAX];
+    unsigned starts, deaths;
+};
+
+static struct slot slots[SLOTS];
+static spinlock_t device_lock = {.name = "device"};
+static bool closing;       /* the run comes to its end */
+static unsigned builders;  /* threads that build a domain */
+static struct vcpu *clerk; /* a thread that works when it is told to; NULL: has ended */
+static bool clerk_quit;
+static unsigned posted, done;
+
+/* ---- what domain.c needs of the rest ---- */
+
+void printk(const char *fmt, ...) {
+    (void)fmt;
+}
+
+int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) {
+    return vsnprintf(buf, size, fmt, ap);
+}
+
+size_t hv_strlcpy(char *d, const char *s, size_t size) {
+    snprintf(d, size, "%s", s);
+    return strlen(s);
+}
+
+bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns) {
+    (void)rl;
+    (void)now_ns;
+    return false;
+}
+
+void domain_pages_init(struct domain_pages *pages, hv_domid_t id, uint64_t max) {
+    (void)id;
+    (void)max;
+    memset(pages, 0, sizeof(*pages));
+}
+
+int p2m_init(struct p2m *p2m, struct domain *d, uint32_t pool_pages) {
+    (void)p2m;
+    (void)d;
+    (void)pool_pages;
+    return ++requests == fail_at ? -12 : 0;
+}
+
+int p2m_relinquish(struct p2m *p2m) {
+    (void)p2m;
+    return turning && rnd(3) ? -EAGAIN : 0;
+}
+
+void p2m_destroy(struct p2m *p2m) {
+    (void)p2m;
+}
+
+unsigned p2m_audit(struct p2m *p2m) {
+    (void)p2m;
+    return 0;
+}
+
+int vgic_init_domain(struct domain *d, unsigned nr_spis) {
+    (void)d;
+    (void)nr_spis;
+    return ++requests == fail_at ? -12 : 0;
+}
+
+void vgic_destroy_domain(struct domain *d) {
+    (void)d;
+}
+
+int vgic_init_vcpu(struct vcpu *v) {
+    (void)v;
+    return ++requests == fail_at ? -12 : 0;
+}
+
+static void not_in_use(const struct vcpu *v) {
+    for (unsigned i = 0; i < nr_cpus; i++)
+        check(cpus[i].loaded != v);
+    check(!((struct coroutine *)v->stack)->active);
+}
+
+void vgic_destroy_vcpu(struct vcpu *v) {
+    not_in_use(v);
+    check(v->state == VCPU_DEAD || v->state == VCPU_OFFLINE);
+    check(!timer_is_set(&v->vtimer.timer));
+}
+
+bool vgic_has_pending(const struct vcpu *v) {
+    maybe_turn();
+    return READ_ONCE(v->vgic.priv.latch) & EVENT;
+}
+
+/* As the vGIC does it: state first, then the vCPU is told. */
+static void send_event(struct vcpu *v) {
+    v->vgic.priv.latch |= EVENT;
+    maybe_turn();
+    vcpu_set_work(v, VCPU_WORK_IRQ);
+    maybe_turn();
+    vcpu_kick(v);
+}
+
+static void guest_timer(void *arg) {
+    send_event(arg);
+}
+
+void vtimer_init_vcpu(struct vcpu *v) {
+    timer_init(&v->vtimer.timer, guest_timer, v);
+}
+
+void vtimer_destroy_vcpu(struct vcpu *v) {
+    timer_stop(&v->vtimer.timer);
+}
+
+void vcpu_arch_init(struct vcpu *v) {
+    not_in_use(v);
+    v->arch.hcr = rnd(4); /* how busy it is */
+}
+
+void vcpu_dump(const struct vcpu *v) {
+    (void)v;
+}
+
+/* The domain's device goes first: nobody reaches the domain through it after this. */
+void vpl011_destroy(struct domain *d) {
+    spin_lock(&device_lock);
+    slots[d->id].d = NULL;
+    spin_unlock(&device_lock);
+}
+
+/* ---- domains ---- */
+
+static void build(void *arg) {
+    struct slot *s = arg;
+    hv_domid_t id = (hv_domid_t)(s - slots);
+    int err;
+    struct domain *d = domain_create("sim", id, 1 + rnd(VCPUS_MAX), 32, 16, 16, &err);
+
+    check(d && !err);
+    memset(s->all, 0, sizeof(s->all));
+    memset(s->claimed, 0, sizeof(s->claimed));
+    memcpy(s->all, d->vcpus, d->max_vcpus * sizeof(d->vcpus[0]));
+    d->vpl011 = (struct vpl011 *)(uintptr_t)16;
+    s->starts++;
+    s->ending = false;
+    spin_lock(&device_lock);
+    s->d = d;
+    spin_unlock(&device_lock);
+    domain_start(d);
+    builders--;
+}
+
+static void start_builder(struct slot *s) {
+    builders++;
+    check(hv_thread_create(build, s));
+}
+
+static void on_death(const struct domain_obituary *o) {
+    struct slot *s = &slots[o->id];
+
+    check(!s->d && s->ending && s->deaths == s->starts - 1);
+    check(o->reason == SHUT_CRASH || o->reason == SHUT_POWEROFF);
+    s->deaths++;
+    if (!closing)
+        start_builder(s);
+}
+
+/* Whoever gets to `ending` first does it, so the domain is there; no lock keeps it while it is
+ * done. */
+static void shut_down(struct slot *s, enum shutdown_reason reason) {
+    struct domain *d = s->d;
+
+    if (!d || s->ending || d->state != DOMAIN_RUNNING)
+        return;
+    s->ending = true;
+    maybe_turn();
+    domain_shutdown(d, reason);
+}
+
+/* ---- a guest ---- */
+
+/* As trap.c has it. */
+static void leave_for_guest(struct vcpu *v) {
+    for (;;) {
+        uint32_t work;
+
+        if (this_cpu(softirq_pending))
+            softirq_run();
+        maybe_turn();
+        work = READ_ONCE(v->work);
+        if (!work && !this_cpu(softirq_pending))
+            return;
+        if (work & VCPU_WORK_STOP)
+            vcpu_stop_self(VCPU_DEAD);
+        vcpu_clear_work(v, VCPU_WORK_IRQ);
+    }
+}
+
+static void cpu_on(struct vcpu *v) {
+    unsigned n = rnd(v->domain->max_vcpus);
+    struct vcpu *t = v->domain->vcpus[n];
+    struct slot *s = &slots[v->domain->id];
+
+    if (!vcpu_claim(t))
+        return;
+    check(!s->claimed[n]);
+    s->claimed[n] = true;
+    vcpu_arch_init(t);
+    maybe_turn();
+    s->claimed[n] = false;
+    vcpu_online(t);
+}
+
+static void tell_clerk(void) {
+    spin_lock(&device_lock);
+    if (!clerk_quit) {
+        posted++;
+        maybe_turn();
+        vcpu_wake(clerk);
+    }
+    spin_unlock(&device_lock);
+}
+
+static void wait_for_event(struct vcpu *v) {
+    if (rnd(2))
+        timer_set(&v->vtimer.timer, fake_time + 1 + rnd(2000000));
+    vcpu_block();
+}
+
+static void trap(struct vcpu *v) {
+    struct domain *d = v->domain;
+
+    switch (rnd(16)) {
+    case 0:
+        vcpu_stop_self(VCPU_OFFLINE);
+        broken("CPU_OFF came back");
+    case 1:
+    case 2:
+        cpu_on(v);
+        break;
+    case 3:
+    case 4:
+        send_event(d->vcpus[rnd(d->max_vcpus)]);
+        break;
+    case 5:
+        tell_clerk();
+        break;
+    case 6:
+        vcpu_yield();
+        break;
+    case 7:
+        if (!rnd(8))
+            shut_down(&slots[d->id], SHUT_POWEROFF);
+        break;
+    case 8:
+        timer_stop(&v->vtimer.timer);
+        break;
+    case 9:
+        preempt_point();
+        break;
+    default:
+        wait_for_event(v);
+        break;
+    }
+}
+
+static void guest_main(struct vcpu *v) {
+    struct coroutine *co = coroutine_of(v);
+
+    for (;;) {
+        leave_for_guest(v);
+        for (unsigned n = rnd(4) + 1 + (unsigned)v->arch.hcr * 8; n && !irq_due(now); n--) {
+            check(current == v && cpus[now].loaded == v && v->state == VCPU_RUNNABLE);
+            check(v->domain->state == DOMAIN_RUNNING || v->domain->state == DOMAIN_DYING);
+            co->last_ran = fake_time;
+            fake_time += rnd(20000);
+            v->vgic.priv.latch &= ~EVENT;
+            maybe_turn();
+        }
+        if (irq_due(now))
+            irq_dispatch();
+        else
+            trap(v);
+    }
+}
+
+/* ---- a thread ---- */
+
+static void clerk_main(void *arg) {
+    (void)arg;
+    while (!READ_ONCE(clerk_quit)) {
+        while (done < posted) {
+            done++;
+            maybe_turn();
+        }
+        vcpu_block();
+    }
+    done = posted;
+    clerk = NULL;
+}
+
+/* ---- the machine's demands ---- */
+
+static void world_device_irq(void) {
+    struct slot *s = &slots[rnd(SLOTS)];
+    struct domain *d;
+
+    spin_lock(&device_lock);
+    d = s->d;
+    if (d)
+        send_event(d->vcpus[rnd(d->max_vcpus)]);
+    spin_unlock(&device_lock);
+    if (closing || !rnd(8))
+        shut_down(s, SHUT_CRASH);
+}
+
+static void check_wait(struct vcpu *v) {
+    struct coroutine *co = coroutine_of(v);
+    uint64_t since;
+
+    if (v->state != VCPU_RUNNABLE) {
+        co->runnable_since = 0;
+        return;
+    }
+    if (!co->runnable_since)
+        co->runnable_since = fake_time;
+    since = MAX(co->runnable_since, co->last_ran);
+    if (fake_time - since > ns_to_ticks(BOUND_NS))
+        broken("d%u vcpu%u is runnable and does not run", v->domain->id, v->id);
+}
+
+static void world_look(void) {
+    for (struct slot *s = slots; s < slots + SLOTS; s++)
+        for (unsigned i = 0; s->d && i < s->d->max_vcpus; i++)
+            check_wait(s->d->vcpus[i]);
+    if (!rnd(40))
+        cpus[rnd(nr_cpus)].device = true;
+    if (steps > steps_max / 2)
+        closing = true;
+}
+
+static void check_nothing_is_lost(void) {
+    for (struct slot *s = slots; s < slots + SLOTS; s++) {
+        if (!s->d)
+            continue;
+        if (s->d->state != DOMAIN_RUNNING)
+            broken("d%u died and nobody buries it, %u left", s->d->id, s->d->vcpus_alive);
+        for (unsigned i = 0; i < s->d->max_vcpus; i++) {
+            struct vcpu *v = s->d->vcpus[i];
+
+            if (v->state == VCPU_BLOCKED && !(v->vgic.priv.latch & EVENT))
+                continue;
+            if (v->state != VCPU_OFFLINE)
+                broken("d%u vcpu%u: state %d with event %u, and all CPUs wait", s->d->id, i,
+                       v->state, v->vgic.priv.latch);
+        }
+    }
+    check(done == posted && !builders);
+}
+
+static bool all_gone(void) {
+    for (struct slot *s = slots; s < slots + SLOTS; s++)
+        if (s->d)
+            return false;
+    return true;
+}
+
+static void world_all_waiting(void) {
+    uint64_t next = UINT64_MAX;
+
+    check_nothing_is_lost();
+    for (unsigned i = 0; i < nr_cpus; i++)
+        next = MIN(next, fake_comparator[i]);
+    if (closing && all_gone()) {
+        if (!clerk)
+            world_end();
+        clerk_quit = true;
+        vcpu_wake(clerk);
+        cpus[now].kicked = true; /* it looks at its softirqs */
+    } else if (next != UINT64_MAX && rnd(4)) {
+        fake_time = next;
+    } else {
+        cpus[rnd(nr_cpus)].device = true;
+    }
+}
+
+static void run_seed(uint64_t seed) {
+    world_create(1 + (unsigned)(seed % CPUS_MAX), seed * 0x9e3779b97f4a7c15, 60000);
+    memset(slots, 0, sizeof(slots));
+    closing = clerk_quit = false;
+    builders = posted = done = 0;
+    device_lock.word = 0;
+    domains_init();
+    domain_set_death_hook(on_death);
+    clerk = hv_thread_create(clerk_main, NULL);
+    for (struct slot *s = slots; s < slots + SLOTS; s++)
+        start_builder(s);
+    world_run();
+    if (failure[0])
+        fail_msg("seed %llu: %s", (unsigned long long)seed, failure);
+    for (struct slot *s = slots; s < slots + SLOTS; s++)
+        assert_true(s->starts && s->starts == s->deaths);
+    assert_int_equal(allocated, 2); /* the thread that buries, and its stack */
+    world_destroy();
+}
+
+static void random_lives(void **state) {
+    const char *one = getenv("HF_SEED");
+    uint64_t first = one ? strtoull(one, NULL, 0) : 1;
+
+    (void)state;
+    for (uint64_t seed = first; seed < first + (one ? 1 : 150); seed++)
+        run_seed(seed);
+}
+
+/* ---- without chance ---- */
+
+static void failed_creation_leaves_nothing(void **state) {
+    unsigned n = 0;
+    struct domain *d;
+    int err;
+
+    (void)state;
+    world_create(2, 1, 1000);
+    do {
+        requests = 0;
+        fail_at = ++n;
+        d = domain_create("sim", 1, 3, 32, 16, 16, &err);
+        assert_true(d ? !err : err < 0);
+        assert_true(d || allocated == 0);
+        assert_null(domain_by_id(1)); /* nobody finds it before it runs */
+    } while (!d);
+    assert_true(n > 10);
+    domain_destroy(d);
+    assert_int_equal(allocated, 0);
+    world_destroy();
+}
+
+static void vcpus_go_to_the_emptiest_cpu(void **state) {
+    unsigned on[CPUS_MAX] = {0};
+    struct domain *d;
+    int err;
+
+    (void)state;
+    world_create(4, 1, 1000);
+    d = domain_create("sim", 1, 10, 32, 16, 16, &err);
+    for (unsigned i = 0; i < 10; i++)
+        on[d->vcpus[i]->cpu]++;
+    for (unsigned i = 0; i < 4; i++)
+        assert_in_range(on[i], 2, 3);
+    domain_destroy(d);
+    world_destroy();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(failed_creation_leaves_nothing),
+        cmocka_unit_test(vcpus_go_to_the_emptiest_cpu),
+        cmocka_unit_test(random_lives),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
