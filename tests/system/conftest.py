@@ -17,6 +17,6 @@ def pytest_sessionstart(session):
 def pytest_collection_modifyitems(items):
     """Tests that share a machine run in one process, in their order; all others wherever there is room."""
     for item in items:
-        shared = {"machine", "formats", "misbehaving"} & set(item.fixturenames)
+        shared = {"machine", "formats", "misbehaving", "small"} & set(item.fixturenames)
         if shared:
             item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}.{min(shared)}"))

@@ -85,3 +85,53 @@ def test_jump_into_nothing_is_contained(misbehaving):
 )
 def test_access_to_nothing_is_an_external_abort(misbehaving, access, syndrome):
     assert re.search(f"{access} {syndrome}", misbehaving.log())
+
+
+# What each bare-metal guest prints, when all is well.
+SAYS = {
+    "mmio": [
+        "byte half word: 00000000",
+        "post-index: p 00000008",
+        "pre-index: q 00000000",
+        "pair: 00000000",
+        "sign: ffffffff",
+        "zero register: 00000000",
+    ],
+    "timer": ["cntv: 00000001\n{}00000000", "cntp: 00000001\n{}00000000"],
+    "debug": ["breakpoint 00000031", "watchpoint 00000035", "step 00000033", "debug done"],
+    "gic": [
+        "pending 0000ffff",
+        "active 00008000",
+        "count 00000010",
+        "order fedcba98\n{}and 76543210",
+        "left 00000000",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def small():
+    """One machine for the small guests; it powers off when the last of them has."""
+    domains = [bare(name, f"{name}.bin") for name in SAYS]
+    with Machine("small-guests", domains) as machine:
+        machine.expect(f"{len(domains)} of {len(domains)} domains started")
+        assert machine.wait_exit() == 0
+        yield machine
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_small_guest(small, name):
+    mine = f"(d{list(SAYS).index(name) + 1}) "
+    said = "\n".join(line for line in small.log().split("\n") if line.startswith(mine))
+    for text in SAYS[name]:
+        assert text.format(mine) in said
+
+
+def test_32_bit_kernel_on_a_64_bit_cpu():
+    """A CPU without AArch32 at EL1: a message, and the other domain runs."""
+    domains = [bare("zimage", "a32/zimage.bin"), bare("raw", "raw.bin")]
+    with Machine("no-aarch32", domains, cpu="cortex-a76") as machine:
+        machine.expect_all(
+            [r"\(HF\) error: /chosen/zimage/kernel: [^\n]*domain not started", "raw binary runs"]
+        )
+        assert machine.wait_exit() == 0
