@@ -44,10 +44,11 @@ void irq_init_cpu(void) {
 
 int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *arg,
                 const char *name) {
-    struct irq_action *a = &actions[irq];
+    struct irq_action *a;
 
-    if (irq < 16 || irq >= irq_chip->nr_irqs)
+    if (irq < 16 || irq >= MIN(irq_chip->nr_irqs, NR_IRQS))
         return -EINVAL;
+    a = &actions[irq];
     spin_lock(&irq_lock);
     if (a->fn) {
         spin_unlock(&irq_lock);

@@ -41,7 +41,8 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
     p2m->vtcr = p2m_shape.vtcr;
     p2m->hcr = p2m_shape.hcr;
     p2m->vttbr = p2m->pt.root.pa | (uint64_t)p2m->vmid << VTTBR_VMID_SHIFT;
-    tlb_sync_new();
+    /* A core that looked ahead through the last owner's table may still remember what it saw. */
+    tlb_flush_vmid(p2m->vttbr);
     return 0;
 }
 

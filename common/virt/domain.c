@@ -199,7 +199,8 @@ void domain_destroy(struct domain *d) {
                d->name, (unsigned long long)d->pages.tot_pages,
                (unsigned long long)d->pages.xenheap_pages);
     p2m_destroy(&d->p2m);
-    hv_free(d);
+    if (!d->pages.tot_pages && !d->pages.xenheap_pages) /* else those pages still name it */
+        hv_free(d);
 }
 
 static struct domain *next_to_bury(void) {

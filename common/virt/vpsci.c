@@ -50,6 +50,7 @@ static int64_t cpu_on(struct vcpu *v, uint64_t target, uint64_t entry, uint64_t 
     if (!vcpu_claim(t))
         return READ_ONCE(t->state) == VCPU_STARTING ? PSCI_ON_PENDING : PSCI_ALREADY_ON;
     vcpu_arch_init(t);
+    vgic_reset_cpu_interface(t);
     vcpu_set_entry(t, entry, context, d->aarch32);
     vcpu_online(t);
     return PSCI_SUCCESS;

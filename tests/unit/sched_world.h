@@ -31,7 +31,6 @@
 
 #define CPUS_MAX 4u
 #define CO_STACK 65536u
-#define SPINS_MAX 200000u
 
 /* A stack with what runs on it. */
 struct coroutine {
@@ -165,11 +164,6 @@ static void maybe_turn(void) {
 
 /* The fake barriers' cpu_relax(). */
 int sched_yield(void) {
-    static unsigned spins;
-
-    spins = turning ? spins + 1 : 0;
-    if (spins > SPINS_MAX)
-        broken("spins for ever");
     if (turning)
         turn_to_other();
     return 0;
@@ -272,8 +266,8 @@ void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name) {
 
 void spin_lock(spinlock_t *l) {
     maybe_turn();
-    for (unsigned spins = 0; l->word; spins++) {
-        if (spins > SPINS_MAX || l->word == now + 1)
+    while (l->word) {
+        if (l->word == now + 1 || !turning)
             broken("lock %s cannot be had", l->name);
         turn_to_other();
     }

@@ -25,7 +25,7 @@ static struct vcpu *vcpus[NR];
 static struct cpu_regs regs;
 
 static struct {
-    int inits, onlines, blocks, stops, shutdowns;
+    int inits, gic_resets, onlines, blocks, stops, shutdowns;
     struct vcpu *v;
     uint64_t pc, x0;
     bool aarch32;
@@ -57,8 +57,14 @@ void vcpu_arch_init(struct vcpu *v) {
     seen.inits++;
 }
 
+void vgic_reset_cpu_interface(struct vcpu *v) {
+    assert_int_equal(v->state, VCPU_STARTING);
+    seen.gic_resets++;
+}
+
 void vcpu_set_entry(struct vcpu *v, uint64_t pc, uint64_t x0, bool aarch32) {
     assert_int_equal(seen.inits, 1); /* a reset first, then the entry */
+    assert_int_equal(seen.gic_resets, 1);
     seen.v = v;
     seen.pc = pc;
     seen.x0 = x0;

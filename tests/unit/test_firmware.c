@@ -1,0 +1,165 @@
+/* SOURCES: common/core/firmware.c common/lib/fdt.c */
+/* Calls into firmware: only what the psci node says is there is called, with its numbers. */
+#include "captured_log.h"
+
+#include <hv/errno.h>
+#include <hv/firmware.h>
+#include <hv/psci.h>
+
+#include <asm/smccc_call.h>
+
+#include <libfdt.h>
+
+static uint64_t called[4];
+static unsigned calls;
+static uint64_t answer;
+
+uint64_t smccc_smc(uint64_t fn, uint64_t a1, uint64_t a2, uint64_t a3) {
+    called[0] = fn;
+    called[1] = a1;
+    called[2] = a2;
+    called[3] = a3;
+    calls++;
+    return fn == PSCI_VERSION ? 0x10001 : answer;
+}
+
+static uint64_t space[512];
+static void *const tree = space;
+
+static void put_u32(const char *name, uint32_t val) {
+    assert_int_equal(fdt_property_u32(tree, name, val), 0);
+}
+
+/* compatible NULL: no node. method NULL: no property. cpu_on 0: none. */
+static void start(const char *compatible, const char *method, uint32_t cpu_on, uint32_t cpu_off) {
+    assert_int_equal(fdt_create(tree, sizeof(space)), 0);
+    assert_int_equal(fdt_finish_reservemap(tree), 0);
+    assert_int_equal(fdt_begin_node(tree, ""), 0);
+    if (compatible) {
+        assert_int_equal(fdt_begin_node(tree, "psci"), 0);
+        assert_int_equal(fdt_property_string(tree, "compatible", compatible), 0);
+        if (method)
+            assert_int_equal(fdt_property_string(tree, "method", method), 0);
+        if (cpu_on)
+            put_u32("cpu_on", cpu_on);
+        if (cpu_off)
+            put_u32("cpu_off", cpu_off);
+        assert_int_equal(fdt_end_node(tree), 0);
+    }
+    assert_int_equal(fdt_end_node(tree), 0);
+    assert_int_equal(fdt_finish(tree), 0);
+    log_clear();
+    calls = 0;
+    answer = 0;
+    firmware_init(tree);
+}
+
+static void assert_silent(void) {
+    calls = 0;
+    assert_int_equal(firmware_cpu_on(1, paddr(0x1000), 0), -ENODEV);
+    firmware_cpu_off();
+    firmware_system_off();
+    firmware_system_reset();
+    assert_int_equal(calls, 0);
+}
+
+static void no_node_no_call(void **state) {
+    (void)state;
+    start(NULL, NULL, 0, 0);
+    assert_int_equal(calls, 0);
+    assert_logged("no psci node");
+    assert_silent();
+}
+
+/* An HVC from EL2 would come to Holdfast itself. */
+static void other_methods_are_refused(void **state) {
+    static const char *const methods[] = {NULL, "hvc", "", "smc ", "SMC"};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(methods); i++) {
+        start("arm,psci-1.0", methods[i], 0, 0);
+        assert_int_equal(calls, 0);
+        assert_logged("/psci: method: expected \"smc\"");
+        assert_silent();
+        start("arm,psci", methods[i], 0x95c10000, 0);
+        assert_silent();
+    }
+}
+
+static void current_psci(const char *compatible) {
+    start(compatible, "smc", 0x11, 0x22); /* the numbers of 0.1 do not count */
+    assert_int_equal(calls, 1);
+    assert_logged("PSCI 1.1");
+    assert_int_equal(firmware_cpu_on(0x80000001, paddr(0x123456000), 0xffff8000), 0);
+    assert_int_equal(called[0], PSCI_CPU_ON64);
+    assert_int_equal(called[1], 0x80000001);
+    assert_int_equal(called[2], 0x123456000);
+    assert_int_equal(called[3], 0xffff8000);
+    firmware_cpu_off();
+    assert_int_equal(called[0], PSCI_CPU_OFF);
+    firmware_system_off();
+    assert_int_equal(called[0], PSCI_SYSTEM_OFF);
+    firmware_system_reset();
+    assert_int_equal(called[0], PSCI_SYSTEM_RESET);
+    assert_int_equal(calls, 5);
+}
+
+static void numbers_of_the_standard(void **state) {
+    (void)state;
+    current_psci("arm,psci-0.2");
+    current_psci("arm,psci-1.0");
+}
+
+static void numbers_of_the_node(void **state) {
+    (void)state;
+    start("arm,psci", "smc", 0x95c10000, 0x95c10001);
+    assert_int_equal(calls, 0); /* 0.1 has no version call */
+    assert_int_equal(firmware_cpu_on(1, paddr(0x1000), 0), 0);
+    assert_int_equal(called[0], 0x95c10000);
+    firmware_cpu_off();
+    assert_int_equal(called[0], 0x95c10001);
+    firmware_system_off();
+    firmware_system_reset();
+    assert_int_equal(calls, 2);
+
+    start("arm,psci", "smc", 0, 0);
+    assert_logged("/psci: cpu_on: expected 1 cell");
+    assert_silent();
+}
+
+static void results(void **state) {
+    static const struct {
+        int32_t psci;
+        int rc;
+    } cases[] = {
+        {PSCI_SUCCESS, 0},
+        {PSCI_ALREADY_ON, -EBUSY},
+        {PSCI_ON_PENDING, -EBUSY},
+        {PSCI_INVALID_PARAMETERS, -EINVAL},
+        {PSCI_INVALID_ADDRESS, -EINVAL},
+        {PSCI_INTERNAL_FAILURE, -EIO},
+        {PSCI_NOT_SUPPORTED, -EIO},
+        {1, -EIO},
+    };
+
+    (void)state;
+    start("arm,psci-1.0", "smc", 0, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        answer = (uint32_t)cases[i].psci; /* upper half is not part of the result */
+        assert_int_equal(firmware_cpu_on(1, paddr(0x1000), 0), cases[i].rc);
+        answer = (uint64_t)(int64_t)cases[i].psci;
+        assert_int_equal(firmware_cpu_on(1, paddr(0x1000), 0), cases[i].rc);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_node_no_call),
+        cmocka_unit_test(other_methods_are_refused),
+        cmocka_unit_test(numbers_of_the_standard),
+        cmocka_unit_test(numbers_of_the_node),
+        cmocka_unit_test(results),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
