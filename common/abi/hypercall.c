@@ -3,6 +3,7 @@
 #include <hv/domain.h>
 #include <hv/domain_abi.h>
 #include <hv/errno.h>
+#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/mm.h>
 #include <hv/page.h>
@@ -31,6 +32,15 @@ int abi_own_domain(struct domain *d, hv_domid_t domid) {
     if (likely(domid == DOMID_SELF || domid == d->id))
         return 0;
     return domain_by_id(domid) ? -EPERM : -ESRCH;
+}
+
+int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid_at) {
+    hv_domid_t domid;
+
+    if (copy_from_guest(op, arg, n))
+        return -EFAULT;
+    memcpy(&domid, (const char *)op + domid_at, sizeof(domid));
+    return abi_own_domain(d, domid);
 }
 
 bool abi_must_stop(struct vcpu *v) {

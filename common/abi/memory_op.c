@@ -16,11 +16,8 @@
 static int64_t question(struct vcpu *v, uint32_t cmd, vaddr_t arg) {
     struct domain *d = v->domain;
     hv_domid_t domid;
-    int rc;
+    int rc = abi_read_own(d, &domid, arg, sizeof(domid), 0);
 
-    if (copy_from_guest(&domid, arg, sizeof(domid)))
-        return -EFAULT;
-    rc = abi_own_domain(d, domid);
     if (rc)
         return rc;
     switch (cmd) {

@@ -50,11 +50,8 @@ static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn
 int64_t memory_add_to_physmap(struct vcpu *v, vaddr_t arg) {
     struct domain *d = v->domain;
     struct xen_add_to_physmap op;
-    int rc;
+    int rc = abi_read_own(d, &op, arg, sizeof(op), offsetof(__typeof__(op), domid));
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = abi_own_domain(d, op.domid);
     if (rc)
         return rc;
     /* Foreign pages need the batch's field for whose they are. */
@@ -68,11 +65,8 @@ int64_t memory_add_to_physmap(struct vcpu *v, vaddr_t arg) {
 int64_t memory_add_to_physmap_batch(struct vcpu *v, vaddr_t arg, uint64_t start) {
     struct domain *d = v->domain;
     struct xen_add_to_physmap_batch op;
-    int rc;
+    int rc = abi_read_own(d, &op, arg, sizeof(op), offsetof(__typeof__(op), domid));
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = abi_own_domain(d, op.domid);
     if (rc)
         return rc;
     if (op.space != XENMAPSPACE_gmfn_foreign && op.u.res0)
@@ -97,11 +91,8 @@ int64_t memory_add_to_physmap_batch(struct vcpu *v, vaddr_t arg, uint64_t start)
 int64_t memory_remove_from_physmap(struct vcpu *v, vaddr_t arg) {
     struct domain *d = v->domain;
     struct xen_remove_from_physmap op;
-    int rc;
+    int rc = abi_read_own(d, &op, arg, sizeof(op), offsetof(__typeof__(op), domid));
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = abi_own_domain(d, op.domid);
     if (rc)
         return rc;
     if (op.gpfn >= p2m_gfn_limit(&d->p2m))

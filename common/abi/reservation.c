@@ -23,11 +23,8 @@ struct reservation {
  */
 static int read_reservation(struct vcpu *v, vaddr_t arg, struct reservation *r) {
     struct xen_memory_reservation op;
-    int rc;
+    int rc = abi_read_own(v->domain, &op, arg, sizeof(op), offsetof(__typeof__(op), domid));
 
-    if (copy_from_guest(&op, arg, sizeof(op)))
-        return -EFAULT;
-    rc = abi_own_domain(v->domain, op.domid);
     if (rc)
         return rc;
     r->d = v->domain;

@@ -44,13 +44,12 @@ static int audit_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
     mfn_t m = mfn(pte_addr(e) >> PAGE_SHIFT);
     enum p2m_type t = p2m_pte_type(e);
 
-    (void)level;
     if (!pte_is_valid(e))
         return 0;
     if (t == P2M_INVALID)
         breach(a, "entry without a type", g, m);
-    else if ((e & ~(PTE_ADDR | PTE_VALID | PTE_TABLE)) != p2m_pte_attr(t))
-        breach(a, "attributes are not those of the type", g, m);
+    else if (e != pte_make_leaf(pte_addr(e), level, p2m_pte_attr(t)))
+        breach(a, "descriptor is not that of the type", g, m);
     if (g.gfn + (size >> PAGE_SHIFT) - 1 > a->p2m->max_mapped_gfn)
         breach(a, "above the highest mapped gfn", g, m);
     for (uint64_t i = 0; p2m_type_in(t, P2M_TRACKED) && i < size >> PAGE_SHIFT; i++)

@@ -28,6 +28,11 @@ int64_t do_grant_table_op(struct vcpu *v, const uint64_t *args);
  * another's affairs are not its own.
  */
 int abi_own_domain(struct domain *d, hv_domid_t domid) __must_check;
+/*
+ * Reads a guest's argument of n bytes into op and checks the domid in it, which lies at `domid`
+ * inside op. 0, -EFAULT, or as abi_own_domain().
+ */
+int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid_at) __must_check;
 /* True when the vCPU must give up what it is doing: its domain goes away. Long work asks after each
  * step. */
 bool abi_must_stop(struct vcpu *v);

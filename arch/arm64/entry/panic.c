@@ -170,6 +170,10 @@ void hv_exception(const struct cpu_regs *r, enum hv_exception_kind kind) {
            ec == 0x25 ? (esr & (1 << 6) ? "write" : "read") : "-", (unsigned long long)far,
            (unsigned long long)r->pc);
     print_regs(r, sp);
+    if (in_text(r->x[30])) {
+        printk("x30 is in\n"); /* the caller of one that has no frame (yet) */
+        print_address(r->x[30] - 4);
+    }
     backtrace_from(r->pc, r->x[29]);
     stop_machine();
 }

@@ -14,29 +14,7 @@
 #include <asm/layout.h>
 #include <asm/sysreg.h>
 
-#define PAR_F BIT(0)
-#define PAR_PA GENMASK(47, 12)
-
 /* ---- addresses ---- */
-
-/*
- * Stage-1 translation of va for the current vCPU. False: stage 1 does not map it. PAR_EL1 is the
- * guest's.
- */
-static bool translate_stage1(const struct vcpu *v, vaddr_t va, uint64_t *ipa) {
-    uint64_t saved = read_sysreg(par_el1), par;
-    uint64_t mode = v->regs->spsr & (PSR_AARCH32 | PSR_M_MASK);
-    bool user = mode == PSR32_USR || mode == PSR_MODE_EL0T;
-
-    if (user)
-        __asm__ volatile("at s1e0r, %0\n\tisb" ::"r"(va) : "memory");
-    else
-        __asm__ volatile("at s1e1r, %0\n\tisb" ::"r"(va) : "memory");
-    par = read_sysreg(par_el1);
-    write_sysreg(saved, par_el1);
-    *ipa = (par & PAR_PA) | (va & ~PAGE_MASK);
-    return !(par & PAR_F);
-}
 
 /* HPFAR_EL2 holds the IPA but for permission faults outside a stage-1 walk (Arm ARM D19.2.57). */
 static bool hpfar_is_valid(uint64_t esr) {
@@ -50,7 +28,7 @@ static uint64_t hpfar_ipa(uint64_t far) {
 /* False: the guest changed its stage 1 meanwhile; it takes the fault again, or none. */
 static bool fault_ipa(const struct vcpu *v, uint64_t esr, uint64_t far, uint64_t *ipa) {
     if (unlikely(!hpfar_is_valid(esr)))
-        return translate_stage1(v, far, ipa);
+        return guest_translate_stage1(v, far, ipa);
     *ipa = hpfar_ipa(far);
     return true;
 }
@@ -61,31 +39,21 @@ static bool fault_ipa(const struct vcpu *v, uint64_t esr, uint64_t far, uint64_t
 static struct page_info *guest_page(struct vcpu *v, vaddr_t va, uint64_t *ipa) {
     enum p2m_type t;
 
-    if (!translate_stage1(v, va, ipa))
+    if (!guest_translate_stage1(v, va, ipa))
         return NULL;
     return p2m_get_page(&v->domain->p2m, ipaddr_to_gfn(ipaddr(*ipa)), &t);
 }
 
-static bool read_halfword(struct vcpu *v, vaddr_t va, uint32_t *out) {
+/* 2 or 4 bytes of an instruction, as its alignment has them in one page. */
+static bool read_code(struct vcpu *v, vaddr_t va, unsigned size, uint32_t *out) {
     uint64_t ipa;
     struct page_info *page = guest_page(v, va, &ipa);
+    const char *at;
 
     if (!page)
         return false;
-    *out = READ_ONCE(
-        *(const uint16_t *)((const char *)page_to_virt(page) + (ipa & ~PAGE_MASK & ~1ULL)));
-    put_page(page);
-    return true;
-}
-
-static bool read_word(struct vcpu *v, vaddr_t va, uint32_t *out) {
-    uint64_t ipa;
-    struct page_info *page = guest_page(v, va, &ipa);
-
-    if (!page)
-        return false;
-    *out = READ_ONCE(
-        *(const uint32_t *)((const char *)page_to_virt(page) + (ipa & ~PAGE_MASK & ~3ULL)));
+    at = (const char *)page_to_virt(page) + ALIGN_DOWN(ipa & ~PAGE_MASK, (uint64_t)size);
+    *out = size == 2 ? READ_ONCE(*(const uint16_t *)at) : READ_ONCE(*(const uint32_t *)at);
     put_page(page);
     return true;
 }
@@ -94,11 +62,11 @@ bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn) {
     uint32_t first, second = 0;
 
     if (!(v->regs->spsr & PSR_AARCH32) || !(v->regs->spsr & PSR32_T))
-        return read_word(v, pc, insn);
-    if (!read_halfword(v, pc, &first))
+        return read_code(v, pc, 4, insn);
+    if (!read_code(v, pc, 2, &first))
         return false;
     /* 0b11101, 0b11110, 0b11111 begin a 32-bit instruction (Arm ARM F3.1). */
-    if (first >> 11 >= 0x1d && !read_halfword(v, pc + 2, &second))
+    if (first >> 11 >= 0x1d && !read_code(v, pc + 2, 2, &second))
         return false;
     *insn = first << 16 | second;
     return true;

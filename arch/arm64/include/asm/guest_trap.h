@@ -30,6 +30,8 @@ void guest_features_init(void);
 /* The instruction at guest virtual address pc, from RAM only. T32: first halfword in 31:16. */
 bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn);
 
+/* Stage 1 alone, in the vCPU's current mode, for the frame of a trap. False: not mapped. */
+bool guest_translate_stage1(const struct vcpu *v, vaddr_t va, uint64_t *ipa) __must_check;
 /*
  * Both stages of the current vCPU's translation of va for a read or write of its EL1. The result
  * stays true only while the caller keeps the domain's P2M from changing. False: not mapped, or not

@@ -18,28 +18,46 @@ static inline void tlb_sync_new(void) {
 
 /*
  * TLBI by VMID acts on the VMID in VTTBR_EL2. The guest's registers are not in use while EL2 runs,
- * so another domain's VTTBR may be in place for a moment; the caller puts back what was there.
+ * so another domain's VTTBR may be in place for a moment. Several cores walk speculatively even
+ * then (errata of Cortex-A55, A57, A72, A76): stage 1 is made to need a walk and its walks are off
+ * meanwhile, or one guest's addresses would be remembered under the other's VMID.
  */
-static inline uint64_t tlb_enter_vmid(uint64_t vttbr) {
-    uint64_t old = read_sysreg(vttbr_el2);
+struct tlb_context {
+    uint64_t vttbr, tcr, sctlr;
+};
+
+#define TLB_TCR_EPD (1ULL << 7 | 1ULL << 23) /* TCR_EL1: no walks by TTBR0_EL1, TTBR1_EL1 */
+#define TLB_SCTLR_M 1ULL
+
+static inline struct tlb_context tlb_enter_vmid(uint64_t vttbr) {
+    struct tlb_context old = {.vttbr = read_sysreg(vttbr_el2)};
 
     __asm__ volatile("dsb ishst" ::: "memory");
-    if (old != vttbr) {
+    if (unlikely(old.vttbr != vttbr)) {
+        old.tcr = read_sysreg(tcr_el1);
+        old.sctlr = read_sysreg(sctlr_el1);
+        write_sysreg(old.tcr | TLB_TCR_EPD, tcr_el1);
+        __asm__ volatile("isb" ::: "memory");
+        write_sysreg(old.sctlr | TLB_SCTLR_M, sctlr_el1);
+        __asm__ volatile("isb" ::: "memory");
         write_sysreg(vttbr, vttbr_el2);
         __asm__ volatile("isb" ::: "memory");
     }
     return old;
 }
-static inline void tlb_leave_vmid(uint64_t vttbr, uint64_t old) {
-    if (old != vttbr) {
-        write_sysreg(old, vttbr_el2);
+static inline void tlb_leave_vmid(uint64_t vttbr, struct tlb_context old) {
+    if (unlikely(old.vttbr != vttbr)) {
+        write_sysreg(old.vttbr, vttbr_el2);
         __asm__ volatile("isb" ::: "memory");
+        write_sysreg(old.sctlr, sctlr_el1);
+        __asm__ volatile("isb" ::: "memory");
+        write_sysreg(old.tcr, tcr_el1);
     }
 }
 
 /* Everything of one VMID: both stages, tables included. */
 static inline void tlb_flush_vmid(uint64_t vttbr) {
-    uint64_t old = tlb_enter_vmid(vttbr);
+    struct tlb_context old = tlb_enter_vmid(vttbr);
 
     __asm__ volatile("tlbi vmalls12e1is\n\tdsb ish\n\tisb" ::: "memory");
     tlb_leave_vmid(vttbr, old);
@@ -51,7 +69,7 @@ static inline void tlb_flush_vmid(uint64_t vttbr) {
  * well.
  */
 static inline void tlb_flush_ipa(uint64_t vttbr, uint64_t ipa, uint64_t count, uint64_t stride) {
-    uint64_t old = tlb_enter_vmid(vttbr);
+    struct tlb_context old = tlb_enter_vmid(vttbr);
 
     for (; count; count--, ipa += stride)
         __asm__ volatile("tlbi ipas2e1is, %0" ::"r"(ipa >> PAGE_SHIFT) : "memory");
