@@ -9,8 +9,9 @@
 
 #include "vgic_internal.h"
 
+#define KEY_PENDING (1u << 16) /* not active: behind an active one of its priority */
 #define NR_PRIO_KEY(prio, pending_only, intid)                                                     \
-    ((uint32_t)(prio) << 17 | (uint32_t)(pending_only) << 16 | (intid))
+    ((uint32_t)(prio) << 17 | (pending_only ? KEY_PENDING : 0) | (intid))
 
 static unsigned all_lrs(void) {
     return (1u << vgic_hw->nr_lrs) - 1;
@@ -138,6 +139,9 @@ static void end_spilled(struct vcpu *v) {
         return;
     ASSERT(!v->vgic.ready_banks || spin_is_held(&v->domain->vgic.lock));
     count = vgic_hw->read_hcr() >> VHCR_EOICOUNT_SHIFT;
+    /* Not all hardware looks at EOImode before it counts. */
+    if (vgic_hw->read_vmcr() & VMCR_EOIM)
+        count = 0;
     for (; count; count--) {
         unsigned found = best_spilled(v);
 
@@ -245,6 +249,8 @@ static uint32_t spis_ready(const struct vcpu *v, unsigned bank) {
 /* The most urgent of what is ready, sorted; returns how many there are of it in all. */
 struct shortlist {
     unsigned count;
+    unsigned pending;      /* of them not active */
+    uint32_t best_pending; /* the key of the most urgent of those */
     uint32_t key[VGIC_MAX_LRS];
 };
 
@@ -252,6 +258,10 @@ static void shortlist_add(struct shortlist *l, uint32_t key) {
     unsigned at = MIN(l->count, vgic_hw->nr_lrs);
 
     l->count++;
+    if (key & KEY_PENDING) {
+        if (!l->pending++ || key < l->best_pending)
+            l->best_pending = key;
+    }
     if (at == vgic_hw->nr_lrs && (at == 0 || l->key[at - 1] < key))
         return;
     if (at == vgic_hw->nr_lrs)
@@ -274,11 +284,28 @@ static bool any_spilled_active(struct vcpu *v) {
     return best_spilled(v) != 0;
 }
 
+/*
+ * A guest that drops priority apart from deactivation (EOImode 1) takes an interrupt under any
+ * number of active ones: one list register is for the most urgent pending one. Returns how many are
+ * pending in all n.
+ */
+static unsigned make_room_for_pending(struct shortlist *l, unsigned n) {
+    unsigned placed = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        placed += (l->key[i] & KEY_PENDING) != 0;
+    if (placed || !l->pending)
+        return placed;
+    l->key[n - 1] = l->best_pending;
+    return 1;
+}
+
 /* More is ready than list registers are free: all are taken back, and the most urgent go in. */
 static void fill_short(struct vcpu *v) {
     struct domain *d = v->domain;
     struct shortlist l = {.count = 0};
     uint32_t hcr = VHCR_EN;
+    unsigned n, pending;
 
     vgic_fold_all(v);
     shortlist_add_bank(&l, &v->vgic.priv, 0, vgic_private_ready(v));
@@ -287,13 +314,17 @@ static void fill_short(struct vcpu *v) {
 
         shortlist_add_bank(&l, &d->vgic.spi[bank].b, 32 * (bank + 1), spis_ready(v, bank));
     }
-    for (unsigned i = 0; i < MIN(l.count, vgic_hw->nr_lrs); i++) {
+    n = MIN(l.count, vgic_hw->nr_lrs);
+    pending = make_room_for_pending(&l, n);
+    for (unsigned i = 0; i < n; i++) {
         unsigned intid = l.key[i] & 0xffff;
 
         put(v, i, vgic_bank(v, intid), intid);
     }
     if (l.count > vgic_hw->nr_lrs) {
         hcr |= VHCR_UIE;
+        if (l.pending > pending)
+            hcr |= VHCR_NPIE;
         if (any_spilled_active(v))
             hcr |= VHCR_LRENPIE | VHCR_TDIR;
     }

@@ -23,12 +23,14 @@
 #define VHCR_EN (1u << 0)
 #define VHCR_UIE (1u << 1)     /* maintenance interrupt when at most one list register is in use */
 #define VHCR_LRENPIE (1u << 2) /* ... when the guest deactivated what is in no list register */
+#define VHCR_NPIE (1u << 3)    /* ... when no list register is pending */
 #define VHCR_TDIR (1u << 14)   /* ICC_DIR_EL1 traps */
 #define VHCR_EOICOUNT_SHIFT 27
 
 /* The guest's CPU interface, the format of ICH_VMCR_EL2. */
 #define VMCR_ENG0 (1u << 0)
 #define VMCR_ENG1 (1u << 1)
+#define VMCR_EOIM (1u << 9) /* EOImode 1: an EOI drops the priority and deactivates nothing */
 #define VMCR_PMR_SHIFT 24
 
 #define VGIC_MAX_LRS 16u

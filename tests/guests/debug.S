@@ -30,7 +30,7 @@ target:
     adr x20, 2f
     adr x19, word
     msr dbgwvr0_el1, x19
-    mov x0, #0x1ff7 /* loads and stores of any of the eight bytes, enabled: BAS, LSC, PAC, E */
+    mov x0, #0x1fff /* enabled, EL1 and EL0, loads and stores, any of the eight bytes */
     msr dbgwcr0_el1, x0
     isb
     ldr w0, [x19]

@@ -14,9 +14,10 @@ def pytest_sessionstart(session):
         pytest.exit(f"{HOLDFAST} is not built; run make", returncode=2)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Tests that share a machine run in one process, in their order; all others wherever there is room."""
     for item in items:
-        shared = {"machine", "formats", "misbehaving", "small"} & set(item.fixturenames)
+        shared = {"machine", "formats", "misbehaving"} & set(item.fixturenames)
         if shared:
             item.add_marker(pytest.mark.xdist_group(f"{item.module.__name__}.{min(shared)}"))

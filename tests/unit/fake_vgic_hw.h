@@ -136,17 +136,18 @@ static void fake_eoi(unsigned intid) {
 
 static bool fake_maintenance(void) {
     const struct fake_cpu *c = fake_this();
-    unsigned valid = 0;
+    unsigned valid = 0, pending = 0;
 
     if (!(c->hcr & VHCR_EN))
         return false;
     for (unsigned i = 0; i < fake_ops.nr_lrs; i++) {
+        pending += (c->lr[i] & LR_STATE) == LR_PENDING;
         if (c->lr[i] & LR_STATE)
             valid++;
         else if ((c->lr[i] & LR_EOI) && !(c->lr[i] & LR_HW))
             return true;
     }
-    return ((c->hcr & VHCR_UIE) && valid <= 1) ||
+    return ((c->hcr & VHCR_UIE) && valid <= 1) || ((c->hcr & VHCR_NPIE) && !pending) ||
            ((c->hcr & VHCR_LRENPIE) && c->hcr >> VHCR_EOICOUNT_SHIFT);
 }
 

@@ -40,7 +40,7 @@ static void trap_hvc32(uint64_t esr, struct cpu_regs *regs) {
 }
 
 static void trap_smc64(struct cpu_regs *regs) {
-    regs->pc += 4; /* a trapped SMC has not been stepped over, an HVC has */
+    vcpu_skip_instruction(regs->vcpu, 4); /* a trapped SMC has not been stepped over, an HVC has */
     smccc_call(regs->vcpu, regs);
 }
 

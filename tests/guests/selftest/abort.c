@@ -1,7 +1,7 @@
 /* Accesses to nothing: the abort the architecture asks for, from EL1 and EL0, and never a hang. */
 #include "selftest.h"
 
-#define ISS_FSC(esr) ((esr) & 0x3f)
+#define ISS_FSC(esr) ((esr)&0x3f)
 
 static void expect_abort(unsigned ec, uint64_t far, uint64_t pc, bool write) {
     const struct caught *c = &me()->caught;
@@ -91,7 +91,13 @@ TEST(abort_page_table_in_nothing) {
 /* Every address of the first GiB that has nothing would do; some at the edges of what is there. */
 TEST(abort_between_devices) {
     static const uint64_t holes[] = {
-        0, 0x1000, GICD - 4, VPL011 - 4, VPL011 + 0x1000, 0x3ffffffc, GICR - 0xf000 + 0x10000 * 0x200,
+        0,
+        0x1000,
+        GICD - 4,
+        VPL011 - 4,
+        VPL011 + 0x1000,
+        0x3ffffffc,
+        GICR - 0xf000 + 0x10000 * 0x200,
     };
 
     for (unsigned i = 0; i < COUNT(holes); i++) {

@@ -62,11 +62,13 @@ TEST(gic_waker) {
     WAIT((read32(redist(0) + 0x14) & 6) == 0);
 }
 
-/* With affinity routing the private part of the distributor, the target registers and SGIR are not there. */
+/* With affinity routing the private part of the distributor, the target registers and SGIR are not
+ * there. */
 TEST(gicd_reserved_registers) {
     static const uint16_t offsets[] = {
-        0x00c, 0x020, 0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x41c, 0x800, 0x820,
-        0xc00, 0xc04, 0xe00, 0xf00, 0xf10, 0xf20, 0x6000, 0x60f8, 0x60fc, 0x1000, 0xc000, 0xfff0 - 0x100,
+        0x00c, 0x020,  0x080,  0x100,  0x180,  0x200,  0x280,          0x300, 0x380,
+        0x400, 0x41c,  0x800,  0x820,  0xc00,  0xc04,  0xe00,          0xf00, 0xf10,
+        0xf20, 0x6000, 0x60f8, 0x60fc, 0x1000, 0xc000, 0xfff0 - 0x100,
     };
 
     for (unsigned i = 0; i < COUNT(offsets); i++) {
@@ -120,7 +122,7 @@ TEST(gicd_set_and_clear) {
 
 /* Other CPUs' too; without the timers, which follow their device. */
 TEST(gicr_set_and_clear) {
-    uint32_t bits = ~(BIT(PPI_VTIMER) | BIT(PPI_PTIMER));
+    uint32_t bits = ~(1u << PPI_VTIMER | 1u << PPI_PTIMER);
 
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
         for (unsigned set = ISENABLER; set <= ISACTIVER; set += 0x100)

@@ -1,4 +1,5 @@
-/* Interrupts on one CPU: pending, taken, active, ended; priorities; more of them than list registers. */
+/* Interrupts on one CPU: pending, taken, active, ended; priorities; more of them than list
+ * registers. */
 #include "selftest.h"
 
 #define FIRST 40
@@ -134,7 +135,7 @@ TEST(irq_forwarding_off) {
 #define TX BIT(5)
 
 TEST(irq_level_is_seen) {
-    write32(VPL011, '\n'); /* the transmit interrupt comes when there is room again */
+    write32(VPL011, '\r'); /* the transmit interrupt comes when there is room again */
     EQ(read32(VPL011 + 0x3c) & TX, TX);
     TRUE(!gic_bit(ISPENDR, SPI_CONSOLE));
     write32(IMSC, TX);
@@ -154,7 +155,7 @@ TEST(irq_level_until_silenced) {
     me()->on_irq = third_time;
     gic_enable(SPI_CONSOLE, 0x80);
     irq_enable();
-    write32(VPL011, '\n');
+    write32(VPL011, '\r');
     write32(IMSC, TX);
     WAIT(irq_taken(SPI_CONSOLE) == 3);
     delay_us(100);

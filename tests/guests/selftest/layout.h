@@ -1,4 +1,5 @@
-/* Addresses of the test guest, for C and assembly; those of devices are in Xen's public arch-arm.h. */
+/* Addresses of the test guest, for C and assembly; those of devices are in Xen's public arch-arm.h.
+ */
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
@@ -10,7 +11,8 @@
 #define NOTHING 0x10000000
 #define NOTHING_NORMAL 0x78000000
 
-/* Other views of the first GiB and of RAM: Normal non-cacheable; for EL0; a stage-1 table in NOTHING. */
+/* Other views of the first GiB and of RAM: Normal non-cacheable; for EL0; a stage-1 table in
+ * NOTHING. */
 #define NON_CACHEABLE 0x80000000
 #define EL0_ALIAS 0x100000000
 #define BAD_TABLE 0x180000000

@@ -1,4 +1,5 @@
-/* Emulated devices reached by every load and store there is, and by those that must not reach them. */
+/* Emulated devices reached by every load and store there is, and by those that must not reach them.
+ */
 #include "selftest.h"
 
 /* Registers of vpl011 that remember: 16, 6 and 8 bits. */
@@ -8,7 +9,8 @@
 #define PRIORITIES (GICD + IPRIORITYR + 40)
 #define BYTES 0xf8b0a89028201810ULL
 
-/* Runs a load or store with x0, x1, the base x2 and x3; what is in x0 to x3 and memory afterwards. */
+/* Runs a load or store with x0, x1, the base x2 and x3; what is in x0 to x3 and memory afterwards.
+ */
 #define ACCESS(text, a, b, base, index)                                                            \
     uint64_t r[4] = {a, b, base, index};                                                           \
     TRY(RUN(text, r));                                                                             \
@@ -168,10 +170,10 @@ TEST(mmio_newer_loads) {
 
 TEST(mmio_base_is_sp) {
     write64(PRIORITIES, BYTES);
-    LOADS("mov x3, sp\n\tmov sp, x2\n\tldr w0, [sp], #16\n\tmov x2, sp\n\tmov sp, x3", PRIORITIES - 8, 0,
-          0, 0xbbbbbbbbbbbbbbbb, PRIORITIES + 8);
-    LOADS("mov x3, sp\n\tmov sp, x2\n\tldp w0, w1, [sp, #8]!\n\tmov x2, sp\n\tmov sp, x3", PRIORITIES - 8,
-          0, 0x28201810, 0xf8b0a890, PRIORITIES);
+    LOADS("mov x3, sp\n\tmov sp, x2\n\tldr w0, [sp], #16\n\tmov x2, sp\n\tmov sp, x3",
+          PRIORITIES - 8, 0, 0, 0xbbbbbbbbbbbbbbbb, PRIORITIES + 8);
+    LOADS("mov x3, sp\n\tmov sp, x2\n\tldp w0, w1, [sp, #8]!\n\tmov x2, sp\n\tmov sp, x3",
+          PRIORITIES - 8, 0, 0x28201810, 0xf8b0a890, PRIORITIES);
 }
 
 /* The stack pointer is EL0's own there. */

@@ -22,8 +22,15 @@ TEST(psci_features) {
         0xc4000004, 0x84000006, 0x84000008, 0x84000009, 0x8400000a, SMCCC_VERSION,
     };
     static const uint32_t denied[] = {
-        0x84000005 /* MIGRATE */, 0xc4000005, 0xc4000000, 0xc4000002, 0xc4000008,
-        0x8400000b,               0x8400001f, 0x0,        0xffffffff,
+        0x84000005 /* MIGRATE */,
+        0xc4000005,
+        0xc4000000,
+        0xc4000002,
+        0xc4000008,
+        0x8400000b,
+        0x8400001f,
+        0x0,
+        0xffffffff,
     };
 
     for (unsigned i = 0; i < COUNT(offered); i++)
@@ -106,7 +113,8 @@ TEST(smccc_version) {
     EQ(hvc(SMCCC_ARCH_FEATURES, 0xc4000003, 0, 0), NOT_SUPPORTED);
 }
 
-/* x4 to x17 belong to the caller from SMCCC 1.1 on, x18 to x30 always; so do x1 to x3 where PSCI returns x0 only. */
+/* x4 to x17 belong to the caller from SMCCC 1.1 on, x18 to x30 always; so do x1 to x3 where PSCI
+ * returns x0 only. */
 #define DEFINE_KEEPS(conduit)                                                                      \
     static void keeps_##conduit(uint64_t function, uint64_t x[31]) {                               \
         register uint64_t base __asm__("x19") = (uint64_t)x;                                       \

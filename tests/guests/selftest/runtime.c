@@ -90,9 +90,18 @@ void cpu_start(unsigned cpu, void (*run)(void)) {
     EQ(hvc(PSCI_CPU_ON, cpu_affinity(cpu), (uint64_t)secondary, cpu), 0);
 }
 
+void nap(void) {
+    gic_enable(PPI_VTIMER, 0x80);
+    sysreg_write(cntv_cval_el0, counter() + ticks_us(20));
+    sysreg_write(cntv_ctl_el0, 1);
+    wfi();
+    sysreg_write(cntv_ctl_el0, 0);
+}
+
 void cpu_join(unsigned cpu) {
-    WAIT(*(volatile bool *)&cpus[cpu].done);
-    WAIT(hvc(PSCI_AFFINITY_INFO, cpu_affinity(cpu), 0, 0) == 1);
+    irq_disable();
+    WAIT_ASLEEP(*(volatile bool *)&cpus[cpu].done);
+    WAIT_ASLEEP(hvc(PSCI_AFFINITY_INFO, cpu_affinity(cpu), 0, 0) == 1);
 }
 
 /* ---- one instruction ---- */
@@ -102,7 +111,8 @@ extern uint32_t probe_slot[];
 
 static void patch(uint32_t *slot, uint32_t word) {
     *(volatile uint32_t *)slot = word;
-    __asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(slot) : "memory");
+    __asm__ volatile("dc cvau, %0\n\tdsb ish\n\tic ivau, %0\n\tdsb ish\n\tisb" ::"r"(slot)
+                     : "memory");
 }
 
 void run_word(uint32_t word, uint64_t r[4]) {
@@ -178,8 +188,8 @@ static void take_sync(struct cpu *c, struct frame *f) {
               (uint64_t)cpu_number(), esr, sysreg_read(far_el1), f->elr);
         hvc(PSCI_SYSTEM_OFF, 0, 0, 0);
     }
-    c->caught = (struct caught){c->caught.count + 1,   ec,     esr,
-                                sysreg_read(far_el1), f->elr, f->spsr};
+    c->caught =
+        (struct caught){c->caught.count + 1, ec, esr, sysreg_read(far_el1), f->elr, f->spsr};
     if (!c->on_exception || !c->on_exception(f, ec))
         resume(f, ec);
 }

@@ -1,6 +1,7 @@
 /*
- * What a test of the guest may use. A test is TEST(name) { ... } in any file; it runs alone on CPU 0 with
- * interrupts masked, and fails when an EQ() or WAIT() of it does, or when an exception comes outside TRY().
+ * What a test of the guest may use. A test is TEST(name) { ... } in any file; it runs alone on CPU
+ * 0 with interrupts masked, and fails when an EQ() or WAIT() of it does, or when an exception comes
+ * outside TRY().
  */
 #ifndef SELFTEST_H
 #define SELFTEST_H
@@ -35,14 +36,20 @@ bool failed(void);
     check_equal(#got " == " #expected, __LINE__, (uint64_t)(got), (uint64_t)(expected))
 #define TRUE(condition) check_equal(#condition, __LINE__, !!(condition), 1)
 
-/* Until the condition holds, for at most a second. */
-#define WAIT(condition)                                                                            \
+/* Until the condition holds, for at most 200 ms; not at all when the test has failed already. False
+ * if failed. */
+#define WAIT_BY(condition, pass_time)                                                              \
     ({                                                                                             \
-        uint64_t end_ = counter() + ticks_us(1000000);                                             \
+        uint64_t end_ = counter() + (failed() ? 0 : ticks_us(200000));                             \
         while (!(condition) && counter() < end_)                                                   \
-            __asm__ volatile("yield" ::: "memory");                                                \
+            pass_time;                                                                             \
         TRUE(condition);                                                                           \
+        !failed();                                                                                 \
     })
+#define WAIT(condition) WAIT_BY(condition, __asm__ volatile("yield" ::: "memory"))
+/* Gives the CPU away meanwhile; interrupts are masked, the virtual timer is used. */
+#define WAIT_ASLEEP(condition) WAIT_BY(condition, nap())
+void nap(void);
 
 /* printf() with %s %u %x (64 bits each but %s). */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -152,8 +159,8 @@ unsigned cpu_number(void);
 #define me() (&cpus[cpu_number()])
 
 /*
- * Runs the statement; exceptions during it are resumed behind the instruction (a fetch: at the return
- * address; a debug exception: with debug masked), and me()->caught tells.
+ * Runs the statement; exceptions during it are resumed behind the instruction (a fetch: at the
+ * return address; a debug exception: with debug masked), and me()->caught tells.
  */
 #define TRY(statement)                                                                             \
     do {                                                                                           \
@@ -165,7 +172,8 @@ unsigned cpu_number(void);
         me()->trying = false;                                                                      \
     } while (0)
 
-/* One instruction, named by its encoding or as text, with x0 to x3 from r[]; where it stood is in run_at. */
+/* One instruction, named by its encoding or as text, with x0 to x3 from r[]; where it stood is in
+ * run_at. */
 void run_word(uint32_t word, uint64_t r[4]);
 extern uint64_t run_at;
 /* One instruction at EL0, with x0; returns x0. It stands at EL0_PROBE. */
@@ -263,7 +271,8 @@ int64_t hvc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 int64_t smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 void secondary(void);
 uint64_t cpu_affinity(unsigned cpu);
-/* CPU `cpu` runs a function, then turns itself off; cpu_join() waits for that. */
+/* CPU `cpu` runs a function, then turns itself off; cpu_join() waits for that, and masks
+ * interrupts. */
 void cpu_start(unsigned cpu, void (*run)(void));
 void cpu_join(unsigned cpu);
 
