@@ -254,7 +254,7 @@ $(U)/%.o: %.c $(U)/.flags | build/include/.complete build/setup-test.mk
 $(U)/.flags: FORCE
 	$(call stamp,$(HOST_CC) $(HOST_CFLAGS))
 
-ifneq ($(filter unit $(U)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter unit model $(U)/%,$(MAKECMDGOALS)),)
 define unit_test
     $(1)_OBJS := $$(patsubst %.c,$(U)/%.o,tests/unit/$(1).c \
         $$(shell sed -n 's|.*/\* SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
@@ -287,6 +287,11 @@ system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)
+
+# The self-test guest on Debian's Xen: tests/on_xen/differences.txt says what may differ.
+.PHONY: test-guests-on-xen
+test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin $(F)/xen/.complete
+	@NM=$(NM) TEST_JOBS=$(TEST_JOBS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/on_xen/run.py
 
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
@@ -326,6 +331,23 @@ build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/selftest.elf $(SELFTEST_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/selftest.elf $@
 
+# Breaks common/mm in many ways: some unit test must notice each. MODEL_STEPS= bounds the model test.
+.PHONY: mutants model
+mutants: build/setup-test.mk build/include/.complete
+	@MODEL_STEPS=$(or $(MODEL_STEPS),15000) tests/mutation/mm.py
+
+# The model test at length. MODEL_SEED= chooses the operations.
+model: $(U)/test_p2m_model
+	@MODEL_STEPS=$(or $(MODEL_STEPS),1000000) $<
+
+# Proofs of the memory core by CBMC, and a search of its lock protocol by Spin.
+.PHONY: proofs spin
+proofs: build/setup-proofs.mk
+	@tests/proofs/run.py $(or $(call have,cbmc),$(CURDIR)/$(F)/cbmc/cbmc)
+
+spin: build/setup-proofs.mk
+	@tests/spin/run.py
+
 # --- housekeeping -----------------------------------------------------------
 
 .PHONY: clean distclean help
@@ -339,7 +361,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit lint system guests clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit model mutants proofs spin lint system guests test-guests-on-xen clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for' \
 	    '  DEBUG=0             a release build: no debug checks' \

@@ -4,6 +4,7 @@
 # (libfdt, zlib, the guests' kernel and busybox).
 #
 #   scripts/setup.sh build|run|test     install what that level needs
+#   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel busybox xen
 #
 # apt reads a private list in build/apt/, derived from the machine's own
@@ -145,6 +146,12 @@ level_test() {
         python3-pexpect python3-pytest-xdist clang lld clang-format clang-tidy cppcheck
 }
 
+# Debian 12 has no CBMC: the next release's runs from a directory of its own.
+level_proofs() {
+    install_missing make python3 gcc libc6-dev spin
+    command -v cbmc >/dev/null || fetch cbmc
+}
+
 # --- contents of packages -------------------------------------------------
 
 # download_source PACKAGE: upstream's tar file of a source package, into $WORK.
@@ -225,6 +232,37 @@ fetch_xen() {
     fi
 }
 
+CBMC_SUITE=trixie
+
+# With the C library it wants, and its loader; nothing of it is seen by other programs.
+fetch_cbmc() {
+    local top=$PWD/$APT_DIR/$CBMC_SUITE packages="cbmc minisat libc6 libstdc++6 libgcc-s1"
+    local package options
+    need_lists
+    mkdir -p "$top/lists/partial"
+    sed -n "s/^\(deb .* \)$CODENAME main\$/\1$CBMC_SUITE main/p" "$APT_DIR/sources.list" |
+        sed "s/arch=[^] ]*/arch=$NATIVE/" >"$top/sources.list"
+    options=("${APT[@]}" -o "Dir::Etc::sourcelist=$top/sources.list" -o "Dir::State::lists=$top/lists"
+        -o "Dir::State::status=$PWD/$APT_DIR/status")
+    say "fetching cbmc from $CBMC_SUITE"
+    apt-get "${options[@]}" update >>build/setup.log 2>&1 || die "the lists of $CBMC_SUITE cannot be read"
+    mkdir "$WORK/out"
+    for package in $packages; do
+        (cd "$WORK" && apt-get "${options[@]}" download "$package") >>build/setup.log 2>&1 ||
+            die "the package $package of $CBMC_SUITE cannot be fetched (see build/setup.log)"
+    done
+    for package in "$WORK"/*.deb; do
+        dpkg-deb -x "$package" "$WORK/out"
+    done
+    cat >"$WORK/out/cbmc" <<'END'
+#!/bin/sh
+here=$(dirname "$(readlink -f "$0")")
+libraries=$(echo "$here"/usr/lib/*-linux-gnu)
+exec "$libraries"/ld-linux-*.so.? --library-path "$libraries:$here/usr/lib" "$here/usr/bin/cbmc" "$@"
+END
+    chmod +x "$WORK/out/cbmc"
+}
+
 fetch() {
     local item=$1
     [ -e "$FETCHED/$item/.complete" ] && return
@@ -248,14 +286,14 @@ exec 9>build/.setup.lock
 flock 9
 
 case "${1:-}" in
-build | run | test)
+build | run | test | proofs)
     "level_$1"
     ;;
 fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | busybox | xen) fetch "$item" ;;
+        libfdt | zlib | kernel | busybox | xen | cbmc) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

@@ -195,7 +195,10 @@ unsigned tlb_count_stale(struct p2m *p2m) {
             continue;
         e = pt_lookup(&p2m->pt, cached[i].gfn << PAGE_SHIFT, &level);
         offset = cached[i].gfn & ((1ULL << (pt_level_shift(level) - PAGE_SHIFT)) - 1);
-        if (!pte_is_valid(e) || (pte_addr(e) >> PAGE_SHIFT) + offset != cached[i].mfn)
+        /* A leaf of another size is stale as well: both at once are a TLB conflict. */
+        if (!pte_is_valid(e) || (pte_addr(e) >> PAGE_SHIFT) + offset != cached[i].mfn ||
+            cached[i].first != cached[i].gfn - offset ||
+            cached[i].last - cached[i].first + 1 != 1ULL << (pt_level_shift(level) - PAGE_SHIFT))
             n++;
     }
     return n;

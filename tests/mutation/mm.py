@@ -80,15 +80,23 @@ MUTANTS = [
     ("common/mm/pt.c", "        table[i] = 0;\n", ""),
     ("common/mm/pt.c", "            needed++;\n            break;\n        default:", "            break;\n        default:"),
     ("common/mm/pt.c", "case PT_LEAF:\n            return PT_REFUSE;", "case PT_LEAF:\n            return PT_WRITE;"),
-    ("common/mm/pt_read.c", "if (pt->counted && pt_used(slot) == 1)", "if (0)"),
+    ("common/mm/pt_page.c", "if (unlikely(!--table->u.used))", "if (0 && !--table->u.used)"),
+    ("common/mm/pt_page.c", "    pt_used_add(pt, entry, 1);\n", ""),
+    ("common/mm/pt_page.c", "gap->blocked = pte_is_valid(e);", "gap->blocked = false;"),
+    ("common/mm/pt_page.c", "        gap->missing = LAST - level;\n", "        gap->missing = 0;\n"),
+    ("common/mm/pt_page.c", "level > pt->start_level && !pt_used(table[level])", "level > pt->start_level"),
     # p2m
     ("common/mm/p2m_unmap.c", "    flush_removed(p2m, va, size, &parked);\n", ""),
     ("common/mm/p2m_unmap.c", "    pt_park(&p2m->pt, &rq, &parked);\n    flush_removed(p2m, va, size, &parked);", "    flush_removed(p2m, va, size, &parked);\n    pt_park(&p2m->pt, &rq, &parked);"),
     ("common/mm/p2m_unmap.c", "page_list_empty(&parked->tables) && parked->leaves == 1", "parked->leaves == 1"),
     ("common/mm/p2m_unmap.c", "tlb_flush_ipa(p2m->vttbr, va, size >> PAGE_SHIFT, PAGE_SIZE);", "tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);"),
-    ("common/mm/p2m_unmap.c", "    WRITE_ONCE(*slot, 0);\n    tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);\n    unmap_mirror(p2m, va, PAGE_SIZE);\n    drop_leaf(p2m, va, PAGE_SIZE, old, PT_LEVELS - 1);\n    return true;", "    WRITE_ONCE(*slot, 0);\n    drop_leaf(p2m, va, PAGE_SIZE, old, PT_LEVELS - 1);\n    return true;"),
+    ("common/mm/p2m_unmap.c", "        tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);\n    else\n", "        ;\n    else\n"),
+    ("common/mm/p2m_unmap.c", "    WRITE_ONCE(*entry, 0);\n    tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);\n", ""),
+    ("common/mm/p2m_unmap.c", "        page_set_gfn(page, gfn(va >> PAGE_SHIFT), INVALID_GFN);", "        ;"),
+    ("common/mm/p2m_unmap.c", "    else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))\n        put_page(page);", ""),
+    ("common/mm/p2m_unmap.c", "    finish_run(&d);\n", ""),
+    ("common/mm/p2m_unmap.c", "if (page != d->run + d->nr || !d->nr) {", "if (!d->nr) {"),
     ("common/mm/p2m_unmap.c", "            page_set_gfn(&page[i], gfn_add(g, i), INVALID_GFN);", "            ;"),
-    ("common/mm/p2m_unmap.c", "    else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))", "    else if (p2m_type_in(t, P2M_ANY_XENHEAP))"),
     ("common/mm/p2m_unmap.c", "if (needed > p2m->pool_free)", "if (0)"),
     ("common/mm/p2m_unmap.c", "if ((pte_addr(e) >> PAGE_SHIFT) + offset != m.mfn)", "if (0)"),
     ("common/mm/p2m_unmap.c", "    if (!pte_is_valid(e))\n        return -ENOENT;\n    return p2m_type_in", "    if (!pte_is_valid(e))\n        return 0;\n    return p2m_type_in"),
@@ -99,9 +107,9 @@ MUTANTS = [
     ("common/mm/p2m_map.c", "page->u.owner != p2m->owner ||", ""),
     ("common/mm/p2m_map.c", "|| !(c & PGC_xenheap) != !xenheap", ""),
     ("common/mm/p2m_map.c", "    if (!p2m_type_in(p2m_pte_type(e), P2M_TRACKED))\n        return -EBUSY;", ""),
-    ("common/mm/p2m_map.c", "g.gfn < limit && nr <= limit - g.gfn", "g.gfn < limit"),
     ("common/mm/p2m_map.c", "    if (needed > p2m->pool_free)\n        return -ENOMEM;", ""),
-    ("common/mm/p2m_map.c", "    else\n        pt_slot_filled(&p2m->pt, slot);", ""),
+    ("common/mm/p2m_map.c", "    if (!entry && missing > p2m->pool_free)\n        return -ENOMEM;", ""),
+    ("common/mm/p2m_map.c", "    if (occupied && !p2m_type_in(p2m_pte_type(*entry), P2M_TRACKED))\n        return -EBUSY;", ""),
     ("common/mm/p2m_map.c", "    if (p2m->max_mapped_gfn < g.gfn + nr - 1)\n        p2m->max_mapped_gfn = g.gfn + nr - 1;", ""),
     ("common/mm/p2m_populate.c", "        clear_range(va + at, step);", ""),
     ("common/mm/p2m_populate.c", "        page_give_up_run(p2m->owner, page, nr);", "        ;"),
@@ -133,18 +141,27 @@ def copy_tree(to):
     os.symlink(os.path.join(ROOT, "build/include"), os.path.join(to, "build/include"))
 
 
-def uses(test, path):
-    """A test that neither links nor includes the file cannot notice the mutant."""
-    return path.endswith(".h") or path in sources(test)
+def compile_file(tree, source):
+    """Path of the object, or None when it does not compile."""
+    obj = os.path.join(tree, source.replace("/", "_") + ".o")
+    cmd = ["gcc", *CFLAGS, "-c", "-o", obj, source]
+    return None if subprocess.run(cmd, cwd=tree, capture_output=True, check=False).returncode else obj
 
 
-def failing_test(tree, path):
-    """The first test that fails (or does not compile, or does not end), or None."""
+def compile_all(tree):
+    files = sorted({f for test in TESTS for f in sources(test)})
+    return {f: compile_file(tree, f) for f in files}
+
+
+def failing_test(tree, objects, changed):
+    """The first test that fails (or cannot be made, or does not end), or None. `changed`: a file
+    that a test must link to notice anything; None: all tests."""
     for test in TESTS:
-        if path and not uses(test, path):
+        files = sources(test)
+        if changed and changed not in files:
             continue
         exe = os.path.join(tree, test)
-        cmd = ["gcc", *CFLAGS, "-o", exe, *sources(test), "-lcmocka"]
+        cmd = ["gcc", *CFLAGS, "-o", exe, *[objects[f] or "/dev/null" for f in files], "-lcmocka"]
         if subprocess.run(cmd, cwd=tree, capture_output=True, check=False).returncode:
             return test + " (does not compile)"
         try:
@@ -156,35 +173,52 @@ def failing_test(tree, path):
     return None
 
 
-def try_mutant(mutant):
+def try_mutant(mutant, good):
     path, old, new = mutant
     with tempfile.TemporaryDirectory() as tree:
         copy_tree(tree)
         where = os.path.join(tree, path)
         with open(where, encoding="utf-8") as f:
             text = f.read()
-        if text.count(old) < 1:
+        if old not in text:
             return "the text is not there any more"
         with open(where, "w", encoding="utf-8") as f:
             f.write(text.replace(old, new, 1))
-        return failing_test(tree, path)
+        if path.endswith(".h"):
+            return failing_test(tree, compile_all(tree), None)
+        return failing_test(tree, good | {path: compile_file(tree, path)}, path)
+
+
+def report(mutant, by):
+    """One line; True when the mutant was not caught."""
+    path, old, new = mutant
+    survived = by is None or "not there" in by or "not compile" in by
+    print(
+        "%-8s %s: %s -> %s [%s]"
+        % (
+            "SURVIVED" if survived else "caught",
+            os.path.basename(path),
+            old.strip().split("\n")[0],
+            new.strip().split("\n")[0] or "nothing",
+            by,
+        ),
+        flush=True,
+    )
+    return survived
 
 
 def main():
     chosen = [m for m in MUTANTS if not sys.argv[1:] or any(a in m[0] for a in sys.argv[1:])]
-    survived = 0
+    jobs = int(os.environ.get("JOBS", "2"))
     with tempfile.TemporaryDirectory() as tree:
         copy_tree(tree)
-        failed = failing_test(tree, None)
+        good = compile_all(tree)
+        failed = failing_test(tree, good, None)
         if failed:
             sys.exit("fails without any change: " + failed)
-    jobs = int(os.environ.get("JOBS", "2"))
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        for (path, old, new), by in zip(chosen, pool.map(try_mutant, chosen)):
-            bad = by is None or "not there" in by or "not compile" in by
-            survived += bad
-            line = old.strip().split("\n")[0]
-            print("%-9s %s: %s -> %s  [%s]" % ("SURVIVED" if bad else "caught", os.path.basename(path), line, new.strip().split("\n")[0] or "nothing", by), flush=True)
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            results = pool.map(lambda m: try_mutant(m, good), chosen)
+            survived = sum(report(m, by) for m, by in zip(chosen, results))
     print("%d mutants, %d not caught" % (len(chosen), survived))
     return 1 if survived else 0
 

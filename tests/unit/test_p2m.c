@@ -55,8 +55,17 @@ static void boot(uint64_t ram, uint32_t pool, uint64_t max_pages) {
     make_domain(&dom, 1, pool, max_pages);
 }
 
+/* A table from the pool is used as it is. */
+static void pool_is_zero(struct p2m *p2m) {
+    static const uint8_t zero[PAGE_SIZE];
+
+    for (struct page_info *p = page_list_first(&p2m->pool); p; p = page_list_next(p))
+        CHECK(!memcmp(page_to_virt(p), zero, PAGE_SIZE));
+}
+
 /* True after every operation, whatever it was. */
 static void settled(void) {
+    pool_is_zero(&dom.p2m);
     world_check_locks();
     CHECK(p2m_audit(&dom.p2m) == 0);
     CHECK(tlb_count_stale(&dom.p2m) == 0);
@@ -265,6 +274,24 @@ static void unmap_gives_back(void) {
     finish();
 }
 
+/* A whole table and one page of the next: both are forgotten by the TLB. */
+static void table_and_page_go_together(void) {
+    boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
+    for (unsigned i = 0; i < 1024; i += 512) { /* pages instead of blocks */
+        CHECK(p2m_unmap(&dom.p2m, gfn(G0 + i + 9), 1) == 0);
+        CHECK(p2m_populate(&dom.p2m, gfn(G0 + i + 9), 1) == 0);
+    }
+    for (unsigned i = 0; i < 1024; i++)
+        tlb_touch(&dom.p2m, G0 + i);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 513) == 0);
+    CHECK(dom.pages.tot_pages == 511);
+    settled();
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 3), 5) == 0); /* the table comes again */
+    settled();
+    finish();
+}
+
 static void block_goes_as_one(void) {
     boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
     CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
@@ -290,6 +317,9 @@ static void split_without_tables(void) {
     CHECK(order_at(G0) == 9 && dom.pages.tot_pages == 1024 && heap_free_pages() == before);
     settled();
     CHECK(p2m_populate(&dom.p2m, gfn(0x80000), 1) == -ENOMEM);
+    CHECK(p2m_populate(&dom.p2m, gfn(0x80000), 2) == -ENOMEM);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 2), 2) == -ENOMEM); /* over a part of a block */
+    CHECK(p2m_map_mmio(&dom.p2m, gfn(0x80000), mfn(0x9000), 3) == -ENOMEM);
     CHECK(dom.pages.tot_pages == 1024 && heap_free_pages() == before);
     settled();
     CHECK(p2m_unmap(&dom.p2m, gfn(G0), 512) == 0);
@@ -461,6 +491,31 @@ static void referenced_page_outlives_its_mapping(void) {
     finish();
 }
 
+static void a_thousand_domains(void) {
+    uint64_t before;
+
+    boot(MB(64), 4, 0);
+    before = heap_free_pages();
+    for (unsigned i = 0; i < 1000; i++) {
+        struct page_info *lent;
+
+        make_domain(&other, 2, 20, 700);
+        lent = virt_to_page(xenheap_alloc(0));
+        CHECK(xenheap_share(page_to_virt(lent), &other.pages) == 0);
+        CHECK(p2m_populate(&other.p2m, gfn(G0 + i), 600) == 0);
+        CHECK(p2m_map(&other.p2m, gfn(G0 + i + 3), page_to_mfn(lent), 0, P2M_XENHEAP_RW) == 0);
+        CHECK(p2m_unmap(&other.p2m, gfn(G0 + i + 5), 1) == 0);
+        xenheap_unshare(page_to_virt(lent)); /* still mapped */
+        other.pages.dying = other.p2m.dying = true;
+        while (p2m_relinquish(&other.p2m))
+            ;
+        CHECK(other.pages.tot_pages == 0 && other.pages.xenheap_pages == 0);
+        p2m_destroy(&other.p2m);
+        CHECK(heap_free_pages() == before);
+    }
+    finish();
+}
+
 static void held_pages_do_not_stop_the_drain(void) {
     struct page_info *held[700];
     enum p2m_type t;
@@ -613,12 +668,14 @@ CHILD(populate_limits)
 CHILD(heap_exhausted)
 CHILD(populate_over_populated)
 CHILD(unmap_gives_back)
+CHILD(table_and_page_go_together)
 CHILD(block_goes_as_one)
 CHILD(split_without_tables)
 CHILD(add_and_remove)
 CHILD(add_displaces)
 CHILD(refused)
 CHILD(referenced_page_outlives_its_mapping)
+CHILD(a_thousand_domains)
 CHILD(held_pages_do_not_stop_the_drain)
 CHILD(wrong_gfn_is_a_bug)
 CHILD(leaked_not_freed)
@@ -639,12 +696,14 @@ int main(void) {
         cmocka_unit_test(test_heap_exhausted),
         cmocka_unit_test(test_populate_over_populated),
         cmocka_unit_test(test_unmap_gives_back),
+        cmocka_unit_test(test_table_and_page_go_together),
         cmocka_unit_test(test_block_goes_as_one),
         cmocka_unit_test(test_split_without_tables),
         cmocka_unit_test(test_add_and_remove),
         cmocka_unit_test(test_add_displaces),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_referenced_page_outlives_its_mapping),
+        cmocka_unit_test(test_a_thousand_domains),
         cmocka_unit_test(test_held_pages_do_not_stop_the_drain),
         cmocka_unit_test(test_wrong_gfn_is_a_bug),
         cmocka_unit_test(test_leaked_not_freed),

@@ -125,6 +125,58 @@ static void test_refused(void **state) {
     hyp_unmap(VA, MB(2));
 }
 
+/* A block becomes a table by break before make: gone, flushed, and only then the table. */
+static unsigned splits;
+static uint64_t split_va;
+static pte_t *give_page(struct pt *pt) {
+    pte_t *table = xenheap_alloc(0);
+
+    (void)pt;
+    memset(table, 0, PAGE_SIZE);
+    return table;
+}
+static void between_break_and_make(struct pt *pt, uint64_t va, uint64_t size) {
+    unsigned level;
+
+    splits++;
+    split_va = va;
+    assert_int_equal(size, MB(2));
+    assert_false(pte_is_valid(pt_lookup(pt, va, &level)));
+    assert_int_equal(level, 2);
+}
+static void forget_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
+    *(unsigned *)arg += 1;
+    assert_true(va == MB(4) + 7 * PAGE_SIZE && size == PAGE_SIZE && level == 3);
+    assert_int_equal(pte_addr(e), MB(8) + 7 * PAGE_SIZE);
+}
+
+static void test_split_breaks_before_it_makes(void **state) {
+    static const struct pt_ops ops = {.take = give_page, .flush = between_break_and_make};
+    struct pt pt = {.start_level = 1, .addr_bits = 39, .ops = &ops};
+    struct pt_request map = {
+        .want = PT_MAP, .va = MB(4), .size = MB(2), .pa = MB(8), .attr = PTE_AF};
+    struct pt_request unmap = {.want = PT_UNMAP, .va = MB(4) + 7 * PAGE_SIZE, .size = PAGE_SIZE};
+    struct pt_parked parked;
+    unsigned level, reaped = 0;
+
+    (void)state;
+    pt.root = virt_to_phys(give_page(&pt));
+    pt_map(&pt, &map);
+    (void)pt_lookup(&pt, MB(4), &level);
+    assert_int_equal(level, 2);
+    pt_park(&pt, &unmap, &parked);
+    assert_int_equal(splits, 1);
+    assert_int_equal(split_va, MB(4));
+    assert_true(parked.any && parked.leaves == 1 && parked.first_leaf == unmap.va);
+    pt_reap(&pt, &unmap, &parked, forget_leaf, &reaped);
+    assert_int_equal(reaped, 1);
+    for (unsigned i = 0; i < 512; i++) {
+        pte_t e = pt_lookup(&pt, MB(4) + i * PAGE_SIZE, &level);
+
+        assert_int_equal(e, i == 7 ? 0 : pte_make_leaf(MB(8) + i * PAGE_SIZE, 3, PTE_AF));
+    }
+}
+
 /* Random ranges, against an array of pages. */
 #define PAGES (3 * 512u + 77)
 static void test_random(void **state) {
@@ -230,6 +282,7 @@ int main(void) {
         cmocka_unit_test(test_frame_table_is_mapped_by_blocks),
         cmocka_unit_test(test_protections),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_split_breaks_before_it_makes),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_vmap),
         cmocka_unit_test(test_stacks),

@@ -29,6 +29,7 @@ struct slot {
 static struct slot slots[SLOTS];
 static spinlock_t device_lock = {.name = "device"};
 static bool closing;       /* the run comes to its end */
+static bool restless;      /* many lives are short, many vCPUs stop */
 static unsigned builders;  /* threads that build a domain */
 static struct vcpu *clerk; /* a thread that works when it is told to; NULL: has ended */
 static bool clerk_quit;
@@ -88,8 +89,9 @@ int vgic_init_domain(struct domain *d, unsigned nr_spis) {
     return ++requests == fail_at ? -12 : 0;
 }
 
+/* Late in a domain's end: whoever counted too much has done so. */
 void vgic_destroy_domain(struct domain *d) {
-    (void)d;
+    check(d->state != DOMAIN_DYING || !d->vcpus_alive);
 }
 
 int vgic_init_vcpu(struct vcpu *v) {
@@ -149,6 +151,54 @@ void vpl011_destroy(struct domain *d) {
     spin_lock(&device_lock);
     slots[d->id].d = NULL;
     spin_unlock(&device_lock);
+}
+
+/* ---- timers that every CPU sets and stops ---- */
+
+#define SHARED_TIMERS 2u
+static struct shared_timer {
+    struct timer timer;
+    bool running, stopped;
+    unsigned being_set;
+} shared[SHARED_TIMERS];
+
+static void set_shared(struct shared_timer *t) {
+    t->being_set++;
+    t->stopped = false;
+    timer_set(&t->timer, fake_time + (rnd(2) ? rnd(100000) : 0));
+    t->stopped = false;
+    t->being_set--;
+}
+
+static void stop_shared(struct shared_timer *t) {
+    timer_stop(&t->timer);
+    check(!t->running);
+    t->stopped = !t->being_set; /* by another CPU, which was later */
+}
+
+static void shared_fired(void *arg) {
+    struct shared_timer *t = arg;
+
+    check(!t->running && !t->stopped);
+    t->running = true;
+    for (unsigned i = 0; i < 16; i++)
+        maybe_turn();
+    if (!rnd(4))
+        set_shared(t);
+    t->running = false;
+}
+
+static void use_shared_timer(void) {
+    struct shared_timer *t = &shared[rnd(SHARED_TIMERS)];
+
+    if (rnd(3))
+        set_shared(t);
+    else
+        stop_shared(t);
+}
+
+static void check_timer(const struct timer *t) {
+    check(t->cpu < 0 || fake_comparator[t->cpu] <= t->expires);
 }
 
 /* ---- domains ---- */
@@ -253,6 +303,8 @@ static void wait_for_event(struct vcpu *v) {
 static void trap(struct vcpu *v) {
     struct domain *d = v->domain;
 
+    if (restless && !rnd(4))
+        vcpu_stop_self(VCPU_OFFLINE);
     switch (rnd(16)) {
     case 0:
         vcpu_stop_self(VCPU_OFFLINE);
@@ -281,6 +333,10 @@ static void trap(struct vcpu *v) {
     case 9:
         preempt_point();
         break;
+    case 10:
+    case 11:
+        use_shared_timer();
+        break;
     default:
         wait_for_event(v);
         break;
@@ -308,10 +364,10 @@ static void guest_main(struct vcpu *v) {
     for (;;) {
         leave_for_guest(v);
         compute(v);
-        if (irq_due(now))
+        if (irq_due(now) && (!v->arch.hcr || rnd(4)))
             irq_dispatch();
         else
-            trap(v);
+            trap(v); /* also when an interrupt has come just then */
     }
 }
 
@@ -341,7 +397,7 @@ static void world_device_irq(void) {
     if (d)
         send_event(d->vcpus[rnd(d->max_vcpus)]);
     spin_unlock(&device_lock);
-    if (closing || !rnd(20))
+    if (closing || !rnd(restless ? 4 : 20))
         shut_down(s, SHUT_CRASH);
 }
 
@@ -371,6 +427,8 @@ static void world_look(void) {
 }
 
 static void check_nothing_is_lost(void) {
+    for (unsigned i = 0; i < SHARED_TIMERS; i++)
+        check_timer(&shared[i].timer);
     for (struct slot *s = slots; s < slots + SLOTS; s++) {
         if (!s->d)
             continue;
@@ -379,6 +437,7 @@ static void check_nothing_is_lost(void) {
         for (unsigned i = 0; i < s->d->max_vcpus; i++) {
             struct vcpu *v = s->d->vcpus[i];
 
+            check_timer(&v->vtimer.timer);
             if (v->state == VCPU_BLOCKED && !(v->vgic.priv.latch & EVENT))
                 continue;
             if (v->state != VCPU_OFFLINE)
@@ -419,8 +478,13 @@ static void run_seed(uint64_t seed) {
     world_create(1 + (unsigned)(seed % CPUS_MAX), seed * 0x9e3779b97f4a7c15, 160000);
     memset(slots, 0, sizeof(slots));
     closing = clerk_quit = false;
+    restless = seed & 4;
     builders = posted = done = 0;
     device_lock.word = 0;
+    for (unsigned i = 0; i < SHARED_TIMERS; i++) {
+        shared[i] = (struct shared_timer){.being_set = 0};
+        timer_init(&shared[i].timer, shared_fired, &shared[i]);
+    }
     domains_init();
     domain_set_death_hook(on_death);
     clerk = hv_thread_create(clerk_main, NULL);

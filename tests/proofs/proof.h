@@ -1,0 +1,16 @@
+/* What every proof uses: any value, what is taken for granted, what is to be shown. */
+#ifndef PROOF_H
+#define PROOF_H
+
+#define CHECK(condition, what) __CPROVER_assert(condition, what)
+#define ASSUME(condition) __CPROVER_assume(condition)
+/* An uninitialised variable has any value of its type. */
+#define ANY(type)                                                                                  \
+    ({                                                                                             \
+        type any_;                                                                                 \
+        any_;                                                                                      \
+    })
+
+void proof(void); /* where cbmc starts */
+
+#endif
