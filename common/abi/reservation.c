@@ -48,8 +48,7 @@ static int64_t each_extent(struct vcpu *v, vaddr_t arg, uint64_t start, extent_f
     for (done = start; done < r.nr && !abi_must_stop(v); done++) {
         xen_pfn_t g;
 
-        if (copy_from_guest(&g, r.extents + done * sizeof(g), sizeof(g)) ||
-            !IS_ALIGNED(g, 1ULL << r.order))
+        if (copy_from_guest(&g, r.extents + done * sizeof(g), sizeof(g)))
             break;
         if (g >= p2m_gfn_limit(&r.d->p2m) || fn(r.d, gfn(g), 1ULL << r.order))
             break;
@@ -58,8 +57,17 @@ static int64_t each_extent(struct vcpu *v, vaddr_t arg, uint64_t start, extent_f
     return (int64_t)done;
 }
 
+/* All of an extent or nothing of it: the guest counts extents, and could not know of a part. */
 static int populate(struct domain *d, gfn_t g, uint64_t pages) {
-    return p2m_populate(&d->p2m, g, pages);
+    uint64_t done;
+    int rc = p2m_populate_some(&d->p2m, g, pages, &done);
+
+    for (uint64_t i = 0; rc && i < done; i++) {
+        int undo = p2m_unmap(&d->p2m, gfn_add(g, i), 1);
+
+        (void)undo; /* another vCPU may have taken it out meanwhile: then it is back already */
+    }
+    return rc;
 }
 
 static int give_back(struct domain *d, gfn_t g, uint64_t pages) {

@@ -118,7 +118,6 @@ MUTANTS = [
     ("common/mm/p2m_global.c", "return ram | S2_WRITE | S2_XN;", "return ram | S2_WRITE;"),
     ("common/mm/p2m_global.c", "        vmid_next = v + 1;", "        vmid_next = v;"),
     ("common/mm/p2m.c", "page = mfn_to_page(m);\n        if (!get_page(page, p2m->owner))", "page = mfn_to_page(m);\n        if (0)"),
-    ("common/mm/p2m.c", "            p2m->relinquish_next = end;", ""),
     ("common/mm/boot_mem.c", "    if (set_overlaps(&banks, r))\n        return -EEXIST;", ""),
     ("common/mm/boot_mem.c", "s->range[i].end <= addr", "s->range[i].end < addr"),
     ("common/mm/boot_mem.c", "rc = set_subtract(&free_mem, whole_pages(reserved.range[i]));", "rc = 0;"),

@@ -7,6 +7,7 @@
 
 The log of every machine is kept in build/tests/NAME.log.
 """
+import ctypes
 import dataclasses
 import hashlib
 import os
@@ -98,6 +99,11 @@ def lines(properties):
     return text
 
 
+def die_with_parent():
+    """In the child: no QEMU stays behind when the tests are killed (prctl: PR_SET_PDEATHSIG, SIGKILL)."""
+    ctypes.CDLL(None).prctl(1, 9)
+
+
 class Machine:
     """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel) or a disk image."""
 
@@ -164,6 +170,7 @@ class Machine:
             echo=False,
             logfile=None,
             cwd=str(ROOT),
+            preexec_fn=die_with_parent,
         )
         self._child.logfile_read = self._log
         self._child.delaybeforesend = None

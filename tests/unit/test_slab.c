@@ -104,6 +104,24 @@ static void test_bad_free(void **state) {
     EXPECT_PANIC(hv_free(whole)); /* a page that is nobody's */
 }
 
+/* What is freed from a full page is found again before a new page is taken. */
+static void test_full_page(void **state) {
+    void *p[32], *other;
+    uint64_t before;
+
+    (void)state;
+    for (unsigned i = 0; i < 32; i++)
+        p[i] = hv_zalloc(128);
+    before = heap_free_pages();
+    hv_free(p[17]);
+    other = hv_zalloc(128);
+    assert_ptr_equal(other, p[17]);
+    assert_int_equal(heap_free_pages(), before);
+    for (unsigned i = 0; i < 32; i++)
+        hv_free(p[i]);
+    assert_int_equal(heap_free_pages(), before + 1);
+}
+
 static void test_strdup(void **state) {
     char *s = hv_strdup("domU1"), *e = hv_strdup("");
 
@@ -129,9 +147,9 @@ static void test_exhausted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_random),
-        cmocka_unit_test(test_strdup),    cmocka_unit_test(test_bad_free),
-        cmocka_unit_test(test_exhausted),
+        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_random),
+        cmocka_unit_test(test_strdup),   cmocka_unit_test(test_full_page),
+        cmocka_unit_test(test_bad_free), cmocka_unit_test(test_exhausted),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }
