@@ -176,15 +176,21 @@ class Machine:
         self._child.delaybeforesend = None
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, problem, *_):
         self._drain()
         self._child.close(force=True)
         self._log.close()
+        lost = re.findall(
+            r"\(HF\) (?:audit: d\d+: (?!clean)|warning: d\d+: [^\n]* did not come back|leak)[^\n]*",
+            self.log_path.read_text(encoding="utf-8", errors="replace"),
+        )
+        assert problem or not lost, lost
 
     def _drain(self):
-        """The rest of what QEMU said, for the log."""
+        """The rest of what QEMU said, for the log; a second of it from one that never falls silent."""
+        end = time.monotonic() + 1
         try:
-            while self._child.read_nonblocking(65536, timeout=0.1):
+            while time.monotonic() < end and self._child.read_nonblocking(65536, timeout=0.1):
                 pass
         except (pexpect.TIMEOUT, pexpect.EOF, OSError, ValueError):
             pass
