@@ -23,7 +23,7 @@ static int share_new_page(struct domain *d, void **slot) {
 
     if (!va)
         return -ENOMEM;
-    memset(va, 0, PAGE_SIZE);
+    p2m_clear_page(va);
     rc = xenheap_share(va, &d->pages);
     if (rc) {
         xenheap_free(va, 0);
@@ -210,12 +210,19 @@ static int64_t get_version(struct vcpu *v, vaddr_t arg) {
 static void leave_version_2(struct domain *d) {
     struct grant_frames *g = &d->abi->grant;
 
-    for (uint32_t i = 0; i < g->nr_status; i++) {
-        int rc = p2m_unmap_page(&d->p2m, virt_to_page(g->status[i]));
+    while (g->nr_status) {
+        void *va = g->status[--g->nr_status];
+        struct page_info *page = virt_to_page(va);
+        int rc;
 
+        /* Given up first: from then on it cannot be mapped again, by a vCPU that found it just
+         * before. */
+        BUG_ON(!get_page(page, &d->pages));
+        xenheap_unshare(va);
+        rc = p2m_unmap_page(&d->p2m, page);
         BUG_ON(rc && rc != -ENOENT);
+        put_page(page);
     }
-    drop_status(g);
 }
 
 /* Entries change their shape with the version: the table starts empty, as Xen's does for all but
@@ -236,7 +243,7 @@ static int change_version(struct domain *d, uint32_t version) {
         return rc;
     }
     for (uint32_t i = 0; i < g->nr_frames; i++)
-        memset(g->frame[i], 0, PAGE_SIZE);
+        p2m_clear_page(g->frame[i]);
     g->version = version;
     return 0;
 }

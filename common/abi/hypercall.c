@@ -57,7 +57,7 @@ static int abi_create(struct domain *d) {
     abi->shared_info = xenheap_alloc(0);
     if (!abi->shared_info)
         goto free;
-    memset(abi->shared_info, 0, PAGE_SIZE);
+    p2m_clear_page(abi->shared_info);
     rc = xenheap_share(abi->shared_info, &d->pages);
     if (rc)
         goto free_page;

@@ -31,6 +31,10 @@ static void scrub(struct page_info *page, unsigned order) {
     }
 }
 
+void p2m_clear_page(void *va) {
+    scrub(virt_to_page(va), 0);
+}
+
 static struct page_info *alloc_largest(unsigned *order) {
     struct page_info *page;
 

@@ -1,6 +1,7 @@
 /* Domains from creation to burial. A thread buries them, so that no vCPU frees what it stands on.
  */
 #include <hv/bits.h>
+#include <hv/cmdline.h>
 #include <hv/domain.h>
 #include <hv/domain_abi.h>
 #include <hv/errno.h>
@@ -13,7 +14,8 @@ static struct list domains = LIST_INIT(domains); /* under domains_lock */
 static spinlock_t burial_lock = SPINLOCK_INIT(RANK_LEAF, "burial");
 static struct list dying = LIST_INIT(dying); /* under burial_lock: all vCPUs gone */
 static struct vcpu *burier;
-static void (*call)(void); /* what the thread is asked to do next; atomic */
+static bool audit_the_dead; /* command line: audit */
+static void (*call)(void);  /* what the thread is asked to do next; atomic */
 static const struct domain_abi_ops *abi_ops;
 static void (*death_hook)(const struct domain_obituary *o);
 
@@ -219,9 +221,8 @@ static void bury(struct domain *d) {
     struct domain_obituary o = {.id = d->id, .reason = d->reason, .config = d->config};
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
-#if HF_DEBUG
-    p2m_audit(&d->p2m); /* says what it finds */
-#endif
+    if (audit_the_dead)
+        p2m_audit(&d->p2m); /* says what it finds; takes its time with all of the domain's pages */
     domain_destroy(d);
     if (death_hook)
         death_hook(&o);
@@ -264,6 +265,7 @@ void domains_for_each(void (*fn)(struct domain *d)) {
 }
 
 void domains_init(void) {
+    audit_the_dead = cmdline_bool("audit", false);
     burier = hv_thread_create(burier_main, NULL);
     if (!burier)
         panic("no memory for the domain thread");

@@ -185,6 +185,9 @@ static void idle_step(void) {
     }
     if (this_cpu(softirq_pending))
         softirq_run();
+    /* Another vCPU may wait for what only we know of our list registers. */
+    if (current->domain && (READ_ONCE(current->work) & VCPU_WORK_IRQ))
+        vgic_flush(current);
 }
 
 void vcpu_block(void) {

@@ -227,11 +227,17 @@ static void occupy(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned int
     write_lr(v, i, lr);
 }
 
-static void put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
+/*
+ * False: nothing is to be delivered any more. GICD_CTLR and IROUTER change without this vCPU's
+ * lock, and who changed them refreshes what is ready right after.
+ */
+static bool put(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
     uint64_t lr = compose(v, b, intid);
 
-    ASSERT(lr & LR_STATE);
+    if (!(lr & LR_STATE))
+        return false;
     occupy(v, i, b, intid, lr);
+    return true;
 }
 
 static void set_hcr(struct vcpu *v, uint32_t hcr) {
@@ -316,10 +322,10 @@ static void fill_short(struct vcpu *v) {
     }
     n = MIN(l.count, vgic_hw->nr_lrs);
     pending = make_room_for_pending(&l, n);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0, at = 0; i < n; i++) {
         unsigned intid = l.key[i] & 0xffff;
 
-        put(v, i, vgic_bank(v, intid), intid);
+        at += put(v, at, vgic_bank(v, intid), intid);
     }
     if (l.count > vgic_hw->nr_lrs) {
         hcr |= VHCR_UIE;
@@ -337,8 +343,8 @@ static bool put_bank(struct vcpu *v, struct vgic_bank *b, unsigned first, uint32
     for (; ready; ready &= ready - 1) {
         if (!*free)
             return false;
-        put(v, ffs64(*free), b, first + ffs64(ready));
-        *free &= *free - 1;
+        if (put(v, ffs64(*free), b, first + ffs64(ready)))
+            *free &= *free - 1;
     }
     return true;
 }
@@ -443,16 +449,18 @@ bool vgic_settle(struct vcpu *v, bool with_spis) {
 /* Takes v's lock, and the dist lock before it if SPIs are involved (true). */
 static bool lock_all(struct vcpu *v) {
     struct vgic_vcpu *g = &v->vgic;
-    bool dist = vgic_needs_dist(v);
 
-    if (dist)
-        spin_lock(&v->domain->vgic.lock);
-    spin_lock(&g->lock);
-    /*
-     * Only this CPU puts SPIs into v's list registers, so spi_lrs did not change. An SPI that
-     * became ready just now came with VCPU_WORK_IRQ, and is not touched without the dist lock.
-     */
-    return dist;
+    for (;;) {
+        bool dist = vgic_needs_dist(v);
+
+        if (dist)
+            spin_lock(&v->domain->vgic.lock);
+        spin_lock(&g->lock);
+        if (dist || !vgic_needs_dist(v))
+            return dist;
+        /* An SPI became ready while we waited: with the dist lock then. */
+        spin_unlock(&g->lock);
+    }
 }
 
 static void unlock_all(struct vcpu *v, bool dist) {
@@ -491,7 +499,9 @@ void vgic_maintenance(void) {
 
 /* Physical state of v's tied PPIs on this CPU: none while another vCPU is here. */
 static void switch_hw_ppis(const struct vgic_bank *b, bool in) {
-    uint32_t busy = b->hw & (b->line | b->active);
+    /* On the way out all of them: another CPU may have ended one here, which only this CPU can
+     * deactivate. */
+    uint32_t busy = in ? b->hw & (b->line | b->active) : b->hw;
 
     for (; busy; busy &= busy - 1)
         irq_chip->set_active(b->phys[ffs64(busy)], in);

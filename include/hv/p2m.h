@@ -117,6 +117,9 @@ static inline __must_check int p2m_populate(struct p2m *p2m, gfn_t g, uint64_t n
     return p2m_populate_some(p2m, g, nr, NULL);
 }
 
+/* Clears a page that a guest is to see, for one that looks past the caches as well. */
+void p2m_clear_page(void *va);
+
 /* Frame and type at g; order of the mapping in *order (may be NULL). Takes the read lock.
  * INVALID_MFN for a hole. */
 mfn_t p2m_lookup(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order);

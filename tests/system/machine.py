@@ -295,7 +295,7 @@ class Machine:
         source = (
             qemu_tree(self._machine, self._hardware)
             + "/ {\nchosen {\n#address-cells = <2>;\n#size-cells = <2>;\n"
-            + f'xen,xen-bootargs = "{hv_bootargs}";\n{chosen}{parts}}};\n{root}}};\n'
+            + f'xen,xen-bootargs = "audit {hv_bootargs}";\n{chosen}{parts}}};\n{root}}};\n'
         )
         path = self.directory / "machine.dts"
         path.write_text(source, encoding="ascii")

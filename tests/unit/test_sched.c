@@ -6,6 +6,7 @@
  */
 #include "sched_world.h"
 
+#include <hv/cmdline.h>
 #include <hv/errno.h>
 #include <hv/string.h>
 #include <hv/vpl011.h>
@@ -76,6 +77,16 @@ int p2m_relinquish(struct p2m *p2m) {
 
 void p2m_destroy(struct p2m *p2m) {
     (void)p2m;
+}
+
+bool cmdline_bool(const char *name, bool def) {
+    (void)name;
+    (void)def;
+    return true;
+}
+
+void vgic_flush(struct vcpu *v) {
+    vcpu_clear_work(v, VCPU_WORK_IRQ);
 }
 
 unsigned p2m_audit(struct p2m *p2m) {

@@ -439,3 +439,72 @@ static void keep_address_space(void) {
 TEST_SMP(smp_address_spaces_are_kept) {
     everywhere(keep_address_space);
 }
+
+/* ---- what one CPU does to the interrupts of another ---- */
+
+static void clear_vtimer_of_cpu_0(void) {
+    write32(gic_frame(0, PPI_VTIMER) + ICPENDR, BIT(PPI_VTIMER));
+}
+
+static void use_vtimer(void) {
+    gic_enable(PPI_VTIMER, 0x80);
+    irq_forget();
+    irq_enable();
+    for (unsigned i = 1; i <= 3; i++) {
+        sysreg_write(cntv_cval_el0, counter() + ticks_us(100));
+        sysreg_write(cntv_ctl_el0, 1);
+        WAIT(irq_taken(PPI_VTIMER) == i);
+    }
+    irq_disable();
+}
+
+/* Neither this CPU's timer nor that of one that shares a real CPU with it may be dead afterwards.
+ */
+TEST_SMP(smp_timer_cleared_by_another_cpu) {
+    gic_disable(PPI_VTIMER);
+    sysreg_write(cntv_cval_el0, 0);
+    sysreg_write(cntv_ctl_el0, 1);
+    delay_us(100);
+    cpu_start(1, clear_vtimer_of_cpu_0);
+    cpu_join(1);
+    sysreg_write(cntv_ctl_el0, 0);
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++) {
+        cpu_start(cpu, use_vtimer);
+        cpu_join(cpu);
+    }
+    use_vtimer();
+}
+
+static volatile bool enough;
+
+static void take_interrupts(void) {
+    for (unsigned i = 0; i < 16; i++)
+        gic_enable(i, 0x80);
+    irq_enable();
+    while (!enough)
+        for (unsigned i = 0; i < 16; i++)
+            sysreg_write(ICC_SGI1R_EL1, (uint64_t)i << 24 | 1ULL << cpu_number()); /* to itself */
+    irq_disable();
+}
+
+/* The distributor is turned off and on, and SPIs move, while the other CPU takes interrupts. */
+TEST_SMP(smp_distributor_changes_under_load) {
+    uint32_t ctlr = read32(GICD);
+
+    enough = false;
+    for (unsigned i = 40; i < 48; i++)
+        gic_enable(i, 0x80);
+    cpu_start(1, take_interrupts);
+    for (unsigned n = 0; n < 500; n++) {
+        unsigned intid = 40 + n % 8;
+
+        write64(GICD + IROUTER + 8 * intid, cpu_affinity(1));
+        gic_set(ISPENDR, intid);
+        write64(GICD + IROUTER + 8 * intid, cpu_affinity(0));
+        write32(GICD, 0);
+        write32(GICD, ctlr);
+    }
+    enough = true;
+    cpu_join(1);
+    EQ(read32(GICD), ctlr);
+}
