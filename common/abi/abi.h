@@ -33,7 +33,6 @@ void grant_frames_destroy(struct domain *d);
  * The page behind (space grant_table, idx), growing the table when a guest maps a frame it has not
  * yet; with a reference that put_page() drops. -EINVAL past the maximum, -ENOMEM.
  */
-struct page_info;
 int grant_frame_get(struct domain *d, uint64_t idx, struct page_info **page) __must_check;
 
 #endif

@@ -10,7 +10,6 @@
 #include <hv/hypercall.h>
 #include <hv/mm.h>
 #include <hv/page.h>
-#include <hv/string.h>
 #include <hv/xen_abi.h>
 
 #include <asm/nospec.h>
