@@ -79,15 +79,29 @@ int grant_frames_init(struct domain *d) {
     return rc;
 }
 
-static void drop_status(struct grant_frames *g) {
-    while (g->nr_status)
-        xenheap_unshare(g->status[--g->nr_status]);
+/* Takes the status frames away, wherever the guest has mapped them. */
+static void drop_status(struct domain *d) {
+    struct grant_frames *g = &d->abi->grant;
+
+    while (g->nr_status) {
+        void *va = g->status[--g->nr_status];
+        struct page_info *page = virt_to_page(va);
+        int rc;
+
+        /* Given up first: from then on it cannot be mapped again, by a vCPU that found it just
+         * before. */
+        BUG_ON(!get_page(page, &d->pages));
+        xenheap_unshare(va);
+        rc = p2m_unmap_page(&d->p2m, page);
+        BUG_ON(rc && rc != -ENOENT);
+        put_page(page);
+    }
 }
 
 void grant_frames_destroy(struct domain *d) {
     struct grant_frames *g = &d->abi->grant;
 
-    drop_status(g);
+    drop_status(d);
     while (g->nr_frames)
         xenheap_unshare(g->frame[--g->nr_frames]);
 }
@@ -205,25 +219,6 @@ static int64_t get_version(struct vcpu *v, vaddr_t arg) {
     return copy_to_guest(arg, &op, sizeof(op));
 }
 
-/* Leaving version 2 takes the status frames away, wherever the guest has mapped them. */
-static void leave_version_2(struct domain *d) {
-    struct grant_frames *g = &d->abi->grant;
-
-    while (g->nr_status) {
-        void *va = g->status[--g->nr_status];
-        struct page_info *page = virt_to_page(va);
-        int rc;
-
-        /* Given up first: from then on it cannot be mapped again, by a vCPU that found it just
-         * before. */
-        BUG_ON(!get_page(page, &d->pages));
-        xenheap_unshare(va);
-        rc = p2m_unmap_page(&d->p2m, page);
-        BUG_ON(rc && rc != -ENOENT);
-        put_page(page);
-    }
-}
-
 /* Entries change their shape with the version: the table starts empty, as Xen's does for all but
  * the reserved ones. */
 static int change_version(struct domain *d, uint32_t version) {
@@ -235,12 +230,10 @@ static int change_version(struct domain *d, uint32_t version) {
         return 0;
     if (version == 2)
         rc = grow_status(d, g->nr_frames);
-    else
-        leave_version_2(d);
-    if (rc) {
-        drop_status(g);
+    if (version != 2 || rc)
+        drop_status(d);
+    if (rc)
         return rc;
-    }
     for (uint32_t i = 0; i < g->nr_frames; i++)
         p2m_clear_page(g->frame[i]);
     g->version = version;
