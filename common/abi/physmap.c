@@ -5,6 +5,7 @@
  */
 #include <hv/bits.h>
 #include <hv/domain.h>
+#include <hv/domain_mmio.h>
 #include <hv/errno.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
@@ -25,11 +26,17 @@ static int page_of_space(struct domain *d, unsigned space, uint64_t idx, struct 
     case XENMAPSPACE_grant_table:
         return grant_frame_get(d, idx, page);
     case XENMAPSPACE_gmfn_foreign: /* another domain's page: for those with a right to it */
-    case XENMAPSPACE_dev_mmio:     /* a device's page: for those who have the device */
         return -EPERM;
     default:
         return -ENOSYS;
     }
+}
+
+/* idx is the device's machine frame: for those who were given the device. */
+static int add_mmio(struct domain *d, uint64_t idx, uint64_t gpfn) {
+    if (!domain_owns_mmio(d, mfn(idx)))
+        return -EPERM;
+    return p2m_map(&d->p2m, gfn(gpfn), mfn(idx), 0, P2M_MMIO_DIRECT);
 }
 
 static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn) {
@@ -38,6 +45,8 @@ static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn
 
     if (gpfn >= p2m_gfn_limit(&d->p2m))
         return space > XENMAPSPACE_dev_mmio ? -ENOSYS : -EINVAL;
+    if (space == XENMAPSPACE_dev_mmio)
+        return add_mmio(d, idx, gpfn);
     rc = page_of_space(d, space, idx, &page);
     if (rc)
         return rc;

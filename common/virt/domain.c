@@ -4,6 +4,7 @@
 #include <hv/cmdline.h>
 #include <hv/domain.h>
 #include <hv/domain_abi.h>
+#include <hv/domain_mmio.h>
 #include <hv/errno.h>
 #include <hv/mm.h>
 #include <hv/string.h>
@@ -192,6 +193,7 @@ void domain_destroy(struct domain *d) {
     d->p2m.dying = true;
     destroy_vcpus(d); /* with their timers, which may raise lines of the vGIC */
     vgic_destroy_domain(d);
+    domain_drop_mmio(d);
     while (p2m_relinquish(&d->p2m) == -EAGAIN)
         preempt_point();
     if (d->abi)

@@ -26,6 +26,7 @@ enum domain_state {
 enum shutdown_reason { SHUT_POWEROFF, SHUT_REBOOT, SHUT_CRASH };
 
 struct vpl011;
+struct domain_mmio;
 
 struct domain {
     struct domain_pages pages; /* must be first: floor 3 sees a domain only as this */
@@ -44,8 +45,9 @@ struct domain {
     struct p2m p2m;
     struct vgic_dist vgic;
     struct mmio_map mmio;
-    struct vpl011 *vpl011; /* NULL: none */
-    struct ratelimit log;  /* for lines this domain causes */
+    struct domain_mmio *own_mmio; /* device frames it was given, hv/domain_mmio.h */
+    struct vpl011 *vpl011;        /* NULL: none */
+    struct ratelimit log;         /* for lines this domain causes */
 
     struct domain_abi *abi;            /* of the hypercall layer; NULL before it exists */
     uint32_t max_grant_version;        /* 1 or 2; set before it runs */

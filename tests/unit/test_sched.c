@@ -1,4 +1,4 @@
-/* SOURCES: common/virt/sched.c common/virt/domain.c common/core/timer.c common/core/softirq.c */
+/* SOURCES: common/virt/sched.c common/virt/domain.c common/virt/domain_mmio.c common/core/timer.c common/core/softirq.c */
 /*
  * The scheduler and the life of domains under every order of events that chance comes up with:
  * guests that compute, wait, stop, start each other and shut down; devices and timers that wake
