@@ -190,6 +190,15 @@ static void idle_step(void) {
         vgic_flush(current);
 }
 
+/* Also one that another CPU asked us to put into a list register, before we were BLOCKED. */
+static bool interrupt_waits(struct vcpu *v) {
+    if (!v->domain)
+        return false;
+    if (READ_ONCE(v->work) & VCPU_WORK_IRQ)
+        vgic_flush(v);
+    return vgic_has_pending(v);
+}
+
 void vcpu_block(void) {
     struct vcpu *v = current;
     struct runqueue *rq = &this_cpu(runqueue);
@@ -209,7 +218,7 @@ void vcpu_block(void) {
     /* Seen only after BLOCKED is: whoever makes something pending later finds us blocked and wakes
      * us. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if ((READ_ONCE(v->work) & VCPU_WORK_STOP) || (v->domain && vgic_has_pending(v)))
+    if ((READ_ONCE(v->work) & VCPU_WORK_STOP) || interrupt_waits(v))
         vcpu_wake(v);
     else if (others)
         schedule();

@@ -187,7 +187,8 @@ static inline struct outcome change_one(struct vcpu *v, struct vgic_bank *b, uns
     change(v, b, intid, op, lr);
     if (intid >= VGIC_NR_PRIVATE)
         vgic_note_spi(v, intid);
-    return (struct outcome){.kick = vgic_settle(v, intid >= VGIC_NR_PRIVATE), .wait = lr};
+    return (struct outcome){.kick = vgic_settle(v, intid >= VGIC_NR_PRIVATE),
+                            .wait = v->vgic.resync};
 }
 
 /* Nothing follows from enabling or disabling what is idle; drivers do it often. */

@@ -48,10 +48,21 @@ void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
     if (!(b->hw & bit))
         return;
     b->line &= ~bit;
-    /* A PPI's state is this CPU's only while v is loaded; otherwise vgic_load() sets what is left
-     * of it. */
-    if (intid >= VGIC_NR_PRIVATE || vgic_local(v))
+    if (intid >= VGIC_NR_PRIVATE || vgic_local(v)) {
         irq_chip->set_active(b->phys[intid % 32], false);
+    } else if (v->vgic.loaded) {
+        /* Only its CPU reaches a PPI's state. Off its CPU there is none: vgic_load() sets it. */
+        v->vgic.release |= bit;
+        v->vgic.resync = true;
+    }
+}
+
+static void release_asked(struct vcpu *v) {
+    const struct vgic_bank *b = &v->vgic.priv;
+
+    for (uint32_t asked = v->vgic.release; asked; asked &= asked - 1)
+        irq_chip->set_active(b->phys[ffs64(asked)], false);
+    v->vgic.release = 0;
 }
 
 /* ---- taking back ---- */
@@ -477,6 +488,7 @@ void vgic_flush(struct vcpu *v) {
     if (v->vgic.loaded) {
         if (v->vgic.resync) {
             vgic_fold_all(v);
+            release_asked(v);
             vgic_resample(v, ~0u);
             __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
         }
@@ -499,9 +511,7 @@ void vgic_maintenance(void) {
 
 /* Physical state of v's tied PPIs on this CPU: none while another vCPU is here. */
 static void switch_hw_ppis(const struct vgic_bank *b, bool in) {
-    /* On the way out all of them: another CPU may have ended one here, which only this CPU can
-     * deactivate. */
-    uint32_t busy = in ? b->hw & (b->line | b->active) : b->hw;
+    uint32_t busy = b->hw & (b->line | b->active);
 
     for (; busy; busy &= busy - 1)
         irq_chip->set_active(b->phys[ffs64(busy)], in);
@@ -513,6 +523,7 @@ void vgic_save(struct vcpu *v) {
     vgic_fold_all(v);
     vgic_resample(v, ~0u);
     switch_hw_ppis(&v->vgic.priv, false);
+    release_asked(v);
     v->vgic.loaded = false;
     __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
     vgic_hw->save(&v->vgic.hw);

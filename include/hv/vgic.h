@@ -71,6 +71,7 @@ struct vgic_vcpu {
     uint32_t hcr;                           /* as last written, while loaded */
     bool loaded;                            /* its state is in the hardware of vcpu.cpu */
     bool resync;                            /* that CPU must take the list registers back */
+    uint32_t release;                       /* tied PPIs for that CPU to deactivate */
     uint32_t waker;                         /* GICR_WAKER.ProcessorSleep */
     struct vgic_lr lr[VGIC_MAX_LRS];
     struct vgic_hw_state hw;

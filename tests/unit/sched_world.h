@@ -70,6 +70,7 @@ static irq_handler_t timer_handler;
 static void world_device_irq(void);  /* on the CPU that has the turn */
 static void world_all_waiting(void); /* no CPU has anything to do: checks; may raise an interrupt */
 static void world_look(void);        /* now and then */
+static void world_saved(struct vcpu *v); /* its guest's state is out of the CPU */
 
 /* ---- random numbers: xorshift, so that a seed means the same everywhere ---- */
 
@@ -403,6 +404,7 @@ void vcpu_save_guest(struct vcpu *v) {
     maybe_turn();
     check(cpus[now].loaded == v);
     cpus[now].loaded = NULL;
+    world_saved(v);
     maybe_turn();
 }
 

@@ -85,8 +85,18 @@ bool cmdline_bool(const char *name, bool def) {
     return true;
 }
 
+/* What other CPUs asked for becomes known. */
+static void world_saved(struct vcpu *v) {
+    if (v->vgic.resync)
+        v->vgic.priv.latch |= EVENT;
+    v->vgic.resync = false;
+}
+
 void vgic_flush(struct vcpu *v) {
+    check(v == current);
     vcpu_clear_work(v, VCPU_WORK_IRQ);
+    maybe_turn();
+    world_saved(v);
 }
 
 unsigned p2m_audit(struct p2m *p2m) {
@@ -110,9 +120,15 @@ int vgic_init_vcpu(struct vcpu *v) {
     return ++requests == fail_at ? -12 : 0;
 }
 
-static void not_in_use(const struct vcpu *v) {
+static bool is_loaded(const struct vcpu *v) {
     for (unsigned i = 0; i < nr_cpus; i++)
-        check(cpus[i].loaded != v);
+        if (cpus[i].loaded == v)
+            return true;
+    return false;
+}
+
+static void not_in_use(const struct vcpu *v) {
+    check(!is_loaded(v));
     check(!((struct coroutine *)v->stack)->active);
 }
 
@@ -127,9 +143,15 @@ bool vgic_has_pending(const struct vcpu *v) {
     return READ_ONCE(v->vgic.priv.latch) & EVENT;
 }
 
-/* As the vGIC does it: state first, then the vCPU is told. */
+/*
+ * As the vGIC does it: state first, then the vCPU is told. An event whose interrupt is in a list
+ * register is a request that only vgic_flush() turns into something pending.
+ */
 static void send_event(struct vcpu *v) {
-    v->vgic.priv.latch |= EVENT;
+    if (is_loaded(v) && rnd(2))
+        v->vgic.resync = true;
+    else
+        v->vgic.priv.latch |= EVENT;
     maybe_turn();
     vcpu_set_work(v, VCPU_WORK_IRQ);
     maybe_turn();
@@ -276,7 +298,8 @@ static void leave_for_guest(struct vcpu *v) {
             return;
         if (work & VCPU_WORK_STOP)
             vcpu_stop_self(VCPU_DEAD);
-        vcpu_clear_work(v, VCPU_WORK_IRQ);
+        if (work & VCPU_WORK_IRQ)
+            vgic_flush(v);
     }
 }
 
@@ -449,7 +472,7 @@ static void check_nothing_is_lost(void) {
             struct vcpu *v = s->d->vcpus[i];
 
             check_timer(&v->vtimer.timer);
-            if (v->state == VCPU_BLOCKED && !(v->vgic.priv.latch & EVENT))
+            if (v->state == VCPU_BLOCKED && !(v->vgic.priv.latch & EVENT) && !v->vgic.resync)
                 continue;
             if (v->state != VCPU_OFFLINE)
                 broken("d%u vcpu%u: state %d with event %u, and all CPUs wait", s->d->id, i,

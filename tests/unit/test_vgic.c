@@ -406,6 +406,27 @@ static void changed_from_afar(void **state) {
     assert_true(rd_bit(ISACTIVER, 1, 20));
 }
 
+/* Its level stays high: what the write ended comes again, which hardware must be free to say. */
+static void tied_timer_cleared_from_afar(void **state) {
+    (void)state;
+    assert_int_equal(vgic_map_hw(&dom, vcpus[1], 27, 27), 0);
+    for (unsigned switched = 0; switched < 2; switched++) {
+        timer_line = fake_cpu[1].phys_active[27] = true;
+        on_cpu(1);
+        vgic_set_level(&dom, vcpus[1], 27, true); /* disabled: in no list register */
+        on_cpu(0);
+        if (switched)
+            switch_out(1);
+        kicks = 0;
+        wr_bit(ICPENDR, 1, 27); /* waits for CPU 1 */
+        assert_int_equal(kicks, !switched);
+        if (switched)
+            switch_in(1);
+        assert_false(fake_cpu[1].phys_active[27]);
+        assert_false(vcpus[1]->vgic.resync);
+    }
+}
+
 static void off_its_cpu(void **state) {
     (void)state;
     wr_bit(ISENABLER, 1, 20);
@@ -593,6 +614,7 @@ int main(void) {
         T(active_by_register),
         T(routed_away),
         T(changed_from_afar),
+        T(tied_timer_cleared_from_afar),
         T(off_its_cpu),
         T(ends_a_wfi),
         T(wakes_in_place),

@@ -36,11 +36,11 @@ bool failed(void);
     check_equal(#got " == " #expected, __LINE__, (uint64_t)(got), (uint64_t)(expected))
 #define TRUE(condition) check_equal(#condition, __LINE__, !!(condition), 1)
 
-/* Until the condition holds, for at most 200 ms; not at all when the test has failed already. False
+/* Until the condition holds, for at most 2 s; not at all when the test has failed already. False
  * if failed. */
 #define WAIT_BY(condition, pass_time)                                                              \
     ({                                                                                             \
-        uint64_t end_ = counter() + (failed() ? 0 : ticks_us(200000));                             \
+        uint64_t end_ = counter() + (failed() ? 0 : ticks_us(2000000));                             \
         while (!(condition) && counter() < end_)                                                   \
             pass_time;                                                                             \
         TRUE(condition);                                                                           \

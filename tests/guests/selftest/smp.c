@@ -169,11 +169,12 @@ static void answer(unsigned intid) {
 static void sleep_and_answer(void) {
     me()->on_irq = answer;
     gic_enable(1, 0x80);
-    irq_enable();
     arrived++;
-    while (!stop)
+    while (!stop) { /* masked: one that comes between the look and the WFI ends it */
         wfi();
-    irq_disable();
+        irq_enable();
+        irq_disable();
+    }
 }
 
 TEST_SMP(smp_ping_pong) {
