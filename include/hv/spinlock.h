@@ -21,9 +21,10 @@ enum lock_rank {
     RANK_GRANT,
     RANK_P2M,
     RANK_P2M_POOL,
-    RANK_IOMMU,
-    RANK_PAGE_ALLOC, /* a domain's page list and counts */
-    RANK_SLAB,       /* small objects; may take RANK_HEAP for a page */
+    RANK_IOMMU,       /* which stream belongs to whom */
+    RANK_IOMMU_QUEUE, /* an IOMMU's command queue */
+    RANK_PAGE_ALLOC,  /* a domain's page list and counts */
+    RANK_SLAB,        /* small objects; may take RANK_HEAP for a page */
     RANK_HEAP,
     RANK_HYP_MAP,
     RANK_VPL011,
