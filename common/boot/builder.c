@@ -135,6 +135,7 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
     if (d) {
         d->config = cfg;
         d->max_grant_version = cfg->max_grant_version;
+        d->privileged = cfg->privileged;
         for (unsigned i = 0; !rc && i < GUEST_BANKS; i++)
             rc = p2m_populate(&d->p2m, ipaddr_to_gfn(ipaddr(l->bank[i].start)),
                               l->bank[i].size >> PAGE_SHIFT);

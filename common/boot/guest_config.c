@@ -139,6 +139,18 @@ static int read_grant_version(struct guest_config *cfg) {
     return 0;
 }
 
+/* A list of strings; "control" is the one there is. */
+static int read_capabilities(struct guest_config *cfg) {
+    int n = fdt_stringlist_count(cfg->fdt, cfg->node, "capabilities");
+
+    if (n == -FDT_ERR_NOTFOUND)
+        return 0;
+    if (n != 1 || fdt_stringlist_search(cfg->fdt, cfg->node, "capabilities", "control"))
+        return guest_error(cfg, cfg->node, "capabilities", "expected \"control\"");
+    cfg->privileged = true;
+    return 0;
+}
+
 /* Empty or a string; "disabled" is the only value that means no. */
 static int read_enhanced(struct guest_config *cfg) {
     const char *s = "";
@@ -263,7 +275,8 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "status",
                                        "xen,enhanced",
                                        "xen,domain-p2m-mem-mb",
-                                       "max_grant_version"};
+                                       "max_grant_version",
+                                       "capabilities"};
     static const char *const known[] = {"passthrough",
                                         "direct-map",
                                         "xen,static-mem",
@@ -276,7 +289,6 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                         "domain-cpupool",
                                         "colors",
                                         "llc-colors",
-                                        "capabilities",
                                         "sve",
                                         "xen,passthrough"};
     const char *name;
@@ -317,6 +329,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_p2m_size(cfg);
     if (!rc)
         rc = read_grant_version(cfg);
+    if (!rc)
+        rc = read_capabilities(cfg);
     if (!rc)
         rc = read_enhanced(cfg);
     if (!rc)

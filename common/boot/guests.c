@@ -4,6 +4,7 @@
 #include <hv/errno.h>
 #include <hv/fdt.h>
 #include <hv/guests.h>
+#include <hv/policy.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
 #include <hv/string.h>
@@ -69,6 +70,39 @@ static void add_guest(const void *fdt, int node) {
     cfg->good = !check_name(cfg) && !claim_modules(cfg);
 }
 
+/* ---- who may share with whom ---- */
+
+_Static_assert(GUESTS_MAX < POLICY_DOMIDS, "every domain of the tree has its place");
+
+static const struct guest_config *guest_named(const char *name) {
+    for (const struct guest_config *g = guests; g < guests + nr_guests; g++)
+        if (g->domid && !strcmp(g->name, name))
+            return g;
+    return NULL;
+}
+
+/* Two names after each other are a pair; one that names nobody costs a line and that pair. */
+static void read_pairs(const void *fdt, int chosen) {
+    static const char prop[] = "holdfast,allow-pairs";
+    int n = fdt_stringlist_count(fdt, chosen, prop);
+
+    if (n == -FDT_ERR_NOTFOUND)
+        return;
+    if (n < 0 || n % 2)
+        printk("error: /chosen: %s: expected an even number of domain names; ignored\n", prop);
+    for (int i = 0; n > 0 && n % 2 == 0 && i < n; i += 2) {
+        const char *name[2] = {fdt_stringlist_get(fdt, chosen, prop, i, NULL),
+                               fdt_stringlist_get(fdt, chosen, prop, i + 1, NULL)};
+        const struct guest_config *a = guest_named(name[0]), *b = guest_named(name[1]);
+
+        if (a && b)
+            policy_allow_pair(a->domid, b->domid);
+        else
+            printk("error: /chosen: %s: expected names of domains, \"%s\" is none; ignored\n", prop,
+                   a ? name[1] : name[0]);
+    }
+}
+
 /* A module outside any domain is for a control domain, which is not there: it is not kept. */
 static void report_loose_module(const void *fdt, int node) {
     static const char *const kinds[] = {"multiboot,module", "multiboot,kernel",
@@ -98,6 +132,7 @@ void guests_init(const void *fdt) {
         else
             printk("%s: disabled, ignored\n", fdt_path(fdt, node, path));
     }
+    read_pairs(fdt, chosen);
 }
 
 static void build_all(void *arg) {

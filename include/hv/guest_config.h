@@ -23,6 +23,7 @@ struct guest_config {
     unsigned nr_spis;
     bool vpl011;
     uint32_t max_grant_version; /* 1 or 2 */
+    bool privileged;            /* capabilities = "control" */
     bool enhanced;              /* xen,enhanced asked for */
     bool good;                  /* nothing was wrong so far */
     uint64_t mem_bytes;         /* whole pages */

@@ -127,10 +127,13 @@ static void variants(void **s) {
     assert_int_equal(cfg.ramdisk.size, 0);
     assert_string_equal(cfg.bootargs, "");
 
+    assert_false(cfg.privileged);
+    put_text(U, "capabilities", "control");
     put_text(U, "xen,enhanced", "disabled");
     drop(U, "vpl011");
     drop(U, "nr_spis");
     assert_int_equal(parse(), 0);
+    assert_true(cfg.privileged);
     assert_false(cfg.enhanced);
     assert_false(cfg.vpl011);
     assert_int_equal(cfg.nr_spis, 0);
@@ -230,6 +233,12 @@ static void spis_bytes(void) {
 static void p2m_0(void) {
     put_cells(U, "xen,domain-p2m-mem-mb", 1, 0);
 }
+static void capability_unknown(void) {
+    put_text(U, "capabilities", "hardware");
+}
+static void capabilities_number(void) {
+    put_cells(U, "capabilities", 1, 1);
+}
 static void enhanced_no_nul(void) {
     put(U, "xen,enhanced", "ab", 2);
 }
@@ -287,6 +296,8 @@ static void refused(void **s) {
         {spis_many, U ": nr_spis: expected at most 960, got 961"},
         {spis_bytes, U ": nr_spis: expected 1 cell, got 2 bytes"},
         {p2m_0, U ": xen,domain-p2m-mem-mb: expected 1 to 4096 MiB, got 0"},
+        {capability_unknown, U ": capabilities: expected \"control\""},
+        {capabilities_number, U ": capabilities: expected \"control\""},
         {enhanced_no_nul, U ": xen,enhanced: expected a string or nothing, got 2 bytes"},
         {no_reg, K ": reg: expected an address and a size, got nothing"},
         {reg_short, K ": reg: expected 4 cells of address and size, got 12 bytes"},

@@ -1,14 +1,16 @@
 /* clang-format off */
-/* SOURCES: common/boot/guests.c common/boot/guest_config.c common/boot/modules.c common/boot/boot_mem_fdt.c common/mm/boot_mem.c common/lib/fdt.c */
+/* SOURCES: common/boot/guests.c common/boot/guest_config.c common/boot/modules.c common/boot/boot_mem_fdt.c common/mm/boot_mem.c common/lib/fdt.c common/abi/policy.c */
 /* clang-format on */
 /* From a boot device tree to memory, claimed modules and a list of domains: which memory is left
  * free and who is refused. */
 #include "captured_log.h"
 
 #include <hv/bits.h>
+#include <hv/domain.h>
 #include <hv/fdt.h>
 #include <hv/guests.h>
 #include <hv/mm.h>
+#include <hv/policy.h>
 #include <hv/restart.h>
 #include <hv/vcpu.h>
 
@@ -263,6 +265,83 @@ static void names_and_others(void **s) {
     assert_true(boot_done);
 }
 
+static bool may_share(hv_domid_t a, hv_domid_t b) {
+    static struct domain da, db;
+
+    da.id = a;
+    db.id = b;
+    return domains_may_share(&da, &db);
+}
+
+/* Nobody with anybody but itself and the privileged, except the pairs named. */
+static void policy(void **s) {
+    struct domain d1 = {.id = 1}, d2 = {.id = 2}, far = {.id = 0x7fef};
+    static const char pairs[] = "one\0three\0four\0two";
+
+    (void)s;
+    assert_true(domains_may_share(&d1, &d1));
+    assert_false(domains_may_share(&d1, &d2));
+    assert_false(domains_may_share(&far, &d1));
+    assert_false(domains_may_share(&d1, &far));
+    d2.privileged = true;
+    assert_true(domains_may_share(&d1, &d2));
+    assert_true(domains_may_share(&d2, &d1));
+    assert_true(domains_may_share(&far, &d2));
+
+    machine();
+    domain("four", 0x53000000, 0x1000);
+    domain("three", 0x52000000, 0x1000);
+    domain("two", 0x51000000, 0x1000);
+    domain("one", 0x50000000, 0x1000);
+    assert_int_equal(fdt_setprop(tree, fdt_path_offset(tree, "/chosen"), "holdfast,allow-pairs",
+                                 pairs, sizeof(pairs)),
+                     0);
+    start();
+    assert_string_equal(log_text, "");
+    for (hv_domid_t a = 1; a <= 4; a++)
+        for (hv_domid_t b = 1; b <= 4; b++)
+            assert_int_equal(may_share(a, b), a != b && (a + b) % 2 == 0);
+}
+
+static void policy_errors(void **s) {
+    static const struct {
+        const char *value;
+        int len;
+        const char *line;
+    } bad[] = {
+        {"one\0two", 7, "expected an even number of domain names; ignored\n"},
+        {"one\0two\0one", 12, "expected an even number of domain names; ignored\n"},
+        {"one\0nobody\0one\0two", 19, "expected names of domains, \"nobody\" is none; ignored\n"},
+        {"bad\0one", 8, "expected names of domains, \"bad\" is none; ignored\n"},
+    };
+
+    (void)s;
+    machine();
+    domain("two", 0x51000000, 0x1000);
+    domain("one", 0x50000000, 0x1000);
+    domain("bad", 0x50000000, 0x1000);
+    text(fdt_path_offset(tree, "/chosen/bad"), "cpus", "many");
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        pid_t child = fork(); /* memory is claimed once in a life */
+        int status;
+
+        if (!child) {
+            char line[160];
+
+            assert_int_equal(fdt_setprop(tree, fdt_path_offset(tree, "/chosen"),
+                                         "holdfast,allow-pairs", bad[i].value, bad[i].len),
+                             0);
+            start();
+            snprintf(line, sizeof(line), "error: /chosen: holdfast,allow-pairs: %s", bad[i].line);
+            assert_logged(line);
+            assert_int_equal(log_lines(), 2);
+            assert_int_equal(may_share(2, 3), i == 2); /* the good pair behind a bad one */
+            _exit(0);
+        }
+        assert_true(waitpid(child, &status, 0) == child && !status);
+    }
+}
+
 static void too_many_domains(void **s) {
     static uint64_t large[16384];
 
@@ -299,7 +378,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(memory),           cmocka_unit_test(two_domains),
         cmocka_unit_test(refused_modules),  cmocka_unit_test(nothing_kept),
         cmocka_unit_test(names_and_others), cmocka_unit_test(too_many_domains),
-        cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_memory),        cmocka_unit_test(policy),
+        cmocka_unit_test(policy_errors),
     };
     bool failed = false;
 
