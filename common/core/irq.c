@@ -7,6 +7,8 @@
 #include <hv/printk.h>
 #include <hv/spinlock.h>
 
+#include <asm/barrier.h>
+
 #include <libfdt.h>
 
 struct irq_action {
@@ -14,6 +16,7 @@ struct irq_action {
     void *arg;
     const char *name;
     enum irq_trigger trigger;
+    uint32_t running; /* atomic; SPIs: CPUs that are at the handler, or about to look for it */
 };
 
 /* A level interrupt that nobody clears comes again at once: leave it to the next trap after so
@@ -67,10 +70,15 @@ int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *
 }
 
 void irq_release(unsigned irq) {
+    struct irq_action *a = &actions[irq];
+
     spin_lock(&irq_lock);
     irq_chip->disable(irq);
-    __atomic_store_n(&actions[irq].fn, NULL, __ATOMIC_RELEASE);
+    __atomic_store_n(&a->fn, NULL, __ATOMIC_SEQ_CST);
     spin_unlock(&irq_lock);
+    /* Who counted itself before this store may have the old handler; who does later finds none. */
+    while (__atomic_load_n(&a->running, __ATOMIC_SEQ_CST))
+        cpu_relax();
 }
 
 static void dispatch_sgi(uint32_t irq) {
@@ -82,7 +90,7 @@ static void dispatch_sgi(uint32_t irq) {
 }
 
 static void dispatch_one(uint32_t irq) {
-    irq_handler_t fn = __atomic_load_n(&actions[irq].fn, __ATOMIC_ACQUIRE);
+    irq_handler_t fn = __atomic_load_n(&actions[irq].fn, __ATOMIC_SEQ_CST);
 
     if (!fn) {
         printk("irq %u: nobody asked for it, disabled\n", irq);
@@ -100,44 +108,78 @@ void irq_dispatch(void) {
     for (unsigned n = 0; n < DISPATCH_MAX; n++) {
         uint32_t irq = irq_chip->ack();
 
-        if (irq < 16)
+        if (irq < 16) {
             dispatch_sgi(irq);
-        else if (irq < NR_IRQS)
+        } else if (irq < 32) { /* never released while they can come */
             dispatch_one(irq);
-        else
+        } else if (irq < NR_IRQS) {
+            __atomic_fetch_add(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
+            dispatch_one(irq);
+            __atomic_fetch_sub(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
+        } else {
             return;
+        }
     }
 }
 
-/* Cells of one specifier: 3, or 4 where PPIs may be partitioned (GICv3 binding). 0: not a GIC's. */
-static unsigned specifier_cells(const void *fdt, int node) {
-    int parent = fdt_interrupt_parent(fdt, node);
+/* Cells of one specifier of a controller: 3, or 4 where PPIs may be partitioned (GICv3 binding). 0:
+ * not a GIC's. */
+static unsigned specifier_cells(const void *fdt, int controller) {
     uint32_t cells = 0;
 
-    if (parent < 0 || fdt_u32(fdt, parent, "#interrupt-cells", &cells) || cells < 3 || cells > 4)
+    if (controller < 0 || fdt_u32(fdt, controller, "#interrupt-cells", &cells) || cells < 3 ||
+        cells > 4)
         return 0;
     return cells;
 }
 
 /* GIC binding: type (0 SPI, 1 PPI), number, flags (bits 1:0 edge, bits 3:2 level). */
-int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq,
-                 enum irq_trigger *trigger) {
-    int len;
-    const fdt32_t *cell = fdt_getprop(fdt, node, "interrupts", &len);
-    unsigned cells = specifier_cells(fdt, node);
-    uint32_t type, num, flags;
+int irq_from_cells(const void *cells, unsigned *irq, enum irq_trigger *trigger) {
+    const fdt32_t *cell = cells;
+    uint32_t type = fdt32_ld(&cell[0]), num = fdt32_ld(&cell[1]), flags = fdt32_ld(&cell[2]);
 
-    if (!cell)
-        return -ENOENT;
-    if (!cells || (unsigned)len % (cells * 4) || index >= (unsigned)len / (cells * 4))
-        return -EINVAL;
-    cell += index * cells;
-    type = fdt32_to_cpu(cell[0]);
-    num = fdt32_to_cpu(cell[1]);
-    flags = fdt32_to_cpu(cell[2]);
     if (type > 1 || num >= (type ? 16u : NR_IRQS - 32))
         return -EINVAL;
     *irq = num + (type ? 16 : 32);
     *trigger = flags & 3 ? IRQ_EDGE : IRQ_LEVEL;
     return 0;
+}
+
+/* Each entry names its controller, whose number of cells is the entry's. */
+static int from_extended(const void *fdt, const fdt32_t *cell, unsigned left, unsigned index,
+                         unsigned *irq, enum irq_trigger *trigger) {
+    while (left) {
+        int controller = fdt_node_offset_by_phandle(fdt, fdt32_ld(cell));
+        uint32_t n;
+
+        if (controller < 0 || fdt_u32(fdt, controller, "#interrupt-cells", &n) || n >= left)
+            return -EINVAL;
+        if (!index--)
+            return specifier_cells(fdt, controller) ? irq_from_cells(cell + 1, irq, trigger)
+                                                    : -EINVAL;
+        cell += 1 + n;
+        left -= 1 + n;
+    }
+    return -ENOENT;
+}
+
+int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq,
+                 enum irq_trigger *trigger) {
+    const fdt32_t *cell;
+    unsigned cells;
+    int len;
+
+    /* The Devicetree Specification, 2.4.1: when both are there, this one counts. */
+    cell = fdt_getprop(fdt, node, "interrupts-extended", &len);
+    if (cell)
+        return len % 4 ? -EINVAL : from_extended(fdt, cell, (unsigned)len / 4, index, irq, trigger);
+    cell = fdt_getprop(fdt, node, "interrupts", &len);
+    if (!cell)
+        return -ENOENT;
+    cells = specifier_cells(fdt, fdt_interrupt_parent(fdt, node));
+    if (!cells || (unsigned)len % (cells * 4))
+        return -EINVAL;
+    if (index >= (unsigned)len / (cells * 4))
+        return -ENOENT;
+    return irq_from_cells(cell + index * cells, irq, trigger);
 }

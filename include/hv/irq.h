@@ -47,13 +47,17 @@ void irq_init_cpu(void); /* secondary CPUs: this CPU's interface, and the PPIs t
 /* Handler for an SPI, or for a PPI/SGI on every CPU. -EBUSY when taken, -EINVAL out of range. */
 int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *arg,
                 const char *name) __must_check;
+/* An SPI's handler runs nowhere when this returns; not called from a handler. Its state in the
+ * controller (active, pending) is left to the caller. */
 void irq_release(unsigned irq);
 /* Acks and runs everything that waits. Called from the IRQ vector, the idle loop and poll points.
  */
 void irq_dispatch(void);
-/* One device-tree interrupt specifier of a GIC to INTID and trigger. -ENOENT without `interrupts`,
- * -EINVAL when malformed. */
+/* Interrupt `index` of a device-tree node (`interrupts-extended`, else `interrupts`) to INTID and
+ * trigger. -ENOENT: there is none, -EINVAL: malformed, or not a GIC's. */
 int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq,
                  enum irq_trigger *trigger) __must_check;
+/* The same for one specifier of a GIC, three big-endian cells. */
+int irq_from_cells(const void *cells, unsigned *irq, enum irq_trigger *trigger) __must_check;
 
 #endif

@@ -8,6 +8,8 @@
 #include <hv/irq.h>
 
 #include <libfdt.h>
+#include <pthread.h>
+#include <sched.h>
 
 uintptr_t percpu_offsets[MAX_CPUS];
 DEFINE_PER_CPU(uint32_t, cpu_number);
@@ -52,8 +54,10 @@ static void chip_deactivate(uint32_t irq) {
 static void chip_enable(uint32_t irq) {
     say("on%u ", irq);
 }
+static bool disabled; /* atomic */
 static void chip_disable(uint32_t irq) {
     say("off%u ", irq);
+    __atomic_store_n(&disabled, true, __ATOMIC_RELEASE);
 }
 static void chip_trigger(uint32_t irq, enum irq_trigger t) {
     say("%s%u ", t == IRQ_EDGE ? "edge" : "level", irq);
@@ -175,6 +179,42 @@ static void stuck_line_is_left_in_the_end(void **state) {
     said[0] = '\0';
 }
 
+/* A release that comes while the handler runs elsewhere returns after it. */
+static bool inside, finished; /* atomic */
+
+static enum irq_result slow(unsigned irq, void *arg) {
+    (void)irq;
+    (void)arg;
+    __atomic_store_n(&inside, true, __ATOMIC_RELEASE);
+    while (!__atomic_load_n(&disabled, __ATOMIC_ACQUIRE))
+        sched_yield();
+    for (unsigned i = 0; i < 2000; i++)
+        sched_yield(); /* time in which a release that does not wait would return */
+    __atomic_store_n(&finished, true, __ATOMIC_RELEASE);
+    return IRQ_TO_GUEST;
+}
+
+static void *another_cpus_dispatch(void *arg) {
+    (void)arg;
+    irq_dispatch();
+    return NULL;
+}
+
+static void release_waits_for_a_running_handler(void **state) {
+    pthread_t other;
+
+    (void)state;
+    assert_int_equal(irq_request(41, IRQ_LEVEL, slow, NULL, "slow"), 0);
+    disabled = false;
+    arrives(41);
+    assert_int_equal(pthread_create(&other, NULL, another_cpus_dispatch, NULL), 0);
+    while (!__atomic_load_n(&inside, __ATOMIC_ACQUIRE))
+        sched_yield();
+    irq_release(41);
+    assert_true(__atomic_load_n(&finished, __ATOMIC_ACQUIRE));
+    pthread_join(other, NULL);
+}
+
 /* ---- specifiers ---- */
 
 static uint64_t space[512];
@@ -248,8 +288,8 @@ static void bad_specifiers(void **state) {
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(read_specifier(3, 3, bad[i], 0, &irq, &t), -EINVAL);
     assert_int_equal(read_specifier(3, 0, NULL, 0, &irq, &t), -ENOENT);
-    assert_int_equal(read_specifier(3, 6, spi, 2, &irq, &t), -EINVAL);
-    assert_int_equal(read_specifier(3, 6, spi, ~0u, &irq, &t), -EINVAL);
+    assert_int_equal(read_specifier(3, 6, spi, 2, &irq, &t), -ENOENT);
+    assert_int_equal(read_specifier(3, 6, spi, ~0u, &irq, &t), -ENOENT);
     assert_int_equal(read_specifier(3, 5, spi, 0, &irq, &t), -EINVAL); /* half an entry */
     assert_int_equal(read_specifier(4, 6, spi, 0, &irq, &t), -EINVAL);
     assert_int_equal(read_specifier(0, 3, spi, 0, &irq, &t), -EINVAL); /* not a controller */
@@ -257,6 +297,51 @@ static void bad_specifiers(void **state) {
     assert_int_equal(read_specifier(5, 5, spi, 0, &irq, &t), -EINVAL);
     assert_int_equal(read_specifier(3, 6, spi, 1, &irq, &t), 0);
     assert_int_equal(irq, 38);
+}
+
+/* `interrupts-extended` of a device with two controllers, the second of which is no GIC. */
+static int read_extended(unsigned n, const uint32_t *cells, unsigned index, unsigned *irq,
+                         enum irq_trigger *trigger) {
+    static const uint32_t gic = 1, other = 2, three = 3, two = 2, plain[3] = {0, 9, 4};
+
+    assert_int_equal(fdt_create(tree, sizeof(space)), 0);
+    assert_int_equal(fdt_finish_reservemap(tree), 0);
+    assert_int_equal(fdt_begin_node(tree, ""), 0);
+    put_cells("interrupt-parent", 1, &gic);
+    assert_int_equal(fdt_begin_node(tree, "gic"), 0);
+    put_cells("phandle", 1, &gic);
+    put_cells("#interrupt-cells", 1, &three);
+    assert_int_equal(fdt_end_node(tree), 0);
+    assert_int_equal(fdt_begin_node(tree, "gpio"), 0);
+    put_cells("phandle", 1, &other);
+    put_cells("#interrupt-cells", 1, &two);
+    assert_int_equal(fdt_end_node(tree), 0);
+    assert_int_equal(fdt_begin_node(tree, "dev"), 0);
+    put_cells("interrupts", 3, plain);
+    put_cells("interrupts-extended", n, cells);
+    assert_int_equal(fdt_end_node(tree), 0);
+    assert_int_equal(fdt_end_node(tree), 0);
+    assert_int_equal(fdt_finish(tree), 0);
+    return irq_from_fdt(tree, fdt_path_offset(tree, "/dev"), index, irq, trigger);
+}
+
+static void extended_specifiers(void **state) {
+    static const uint32_t good[] = {1, 0, 5, 4, 2, 7, 1, 1, 0, 6, 1}, lost[] = {3, 0, 5, 4},
+                          cut[] = {1, 0, 5};
+    enum irq_trigger t;
+    unsigned irq;
+
+    (void)state;
+    assert_int_equal(read_extended(11, good, 0, &irq, &t), 0);
+    assert_int_equal(irq, 37); /* and not what `interrupts` says */
+    assert_int_equal(t, IRQ_LEVEL);
+    assert_int_equal(read_extended(11, good, 1, &irq, &t), -EINVAL);
+    assert_int_equal(read_extended(11, good, 2, &irq, &t), 0);
+    assert_int_equal(irq, 38);
+    assert_int_equal(t, IRQ_EDGE);
+    assert_int_equal(read_extended(11, good, 3, &irq, &t), -ENOENT);
+    assert_int_equal(read_extended(4, lost, 0, &irq, &t), -EINVAL);
+    assert_int_equal(read_extended(3, cut, 0, &irq, &t), -EINVAL);
 }
 
 int main(void) {
@@ -268,7 +353,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(stop, setup, teardown),
         cmocka_unit_test_setup_teardown(stuck_line_is_left_in_the_end, setup, teardown),
         cmocka_unit_test(good_specifiers),
+        cmocka_unit_test_setup_teardown(release_waits_for_a_running_handler, setup, teardown),
         cmocka_unit_test(bad_specifiers),
+        cmocka_unit_test(extended_specifiers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
