@@ -105,7 +105,8 @@ def die_with_parent():
 
 
 class Machine:
-    """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel) or a disk image."""
+    """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel), "el3" (by
+    firmware that jumps there) or a disk image."""
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class Machine:
         root="",
         hv_bootargs="",
         holdfast=HOLDFAST,
+        options=(),
     ):
         self.name = name
         self.domains = list(domains)
@@ -138,15 +140,19 @@ class Machine:
         command += ["-nic", "none", "-display", "none", "-monitor", "none"]
         if icount:
             command += ["-icount", "shift=2,sleep=off"]
+        command += options
         self._hardware = list(command)
         command += ["-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"]
-        if boot in ("u-boot", "kernel"):
+        if boot in ("u-boot", "kernel", "el3"):
             modules = self._place_modules()
             for file, (address, _) in modules.items():
                 command += self._preload(file, address)
             tree = self._tree(modules, chosen, root, hv_bootargs)
             if boot == "kernel":
                 command += ["-kernel", str(holdfast), "-dtb", str(tree)]
+            elif boot == "el3":
+                command += ["-bios", str(BUILD / "guests/firmware.bin")]
+                command += self._preload(holdfast, HOLDFAST_AT) + self._preload(tree, TREE_AT)
             else:
                 command += self._u_boot(tree, holdfast)
         else:

@@ -12,6 +12,11 @@ def test_entered_at_el1():
         machine.expect(r"\(HF\) error: started at EL1; Holdfast must be started at EL2", timeout=30)
 
 
+def test_entered_at_el3():
+    with Machine("entry-el3", [TINY], boot="el3", machine="iommu=smmuv3,secure=on") as machine:
+        machine.expect(r"\(HF\) error: started at EL3; Holdfast must be started at EL2", timeout=30)
+
+
 def test_no_domain():
     with Machine("entry-no-domain", []) as machine:
         machine.expect(r"\(HF\) 0 of 0 domains started", timeout=30)

@@ -1,0 +1,82 @@
+"""The report of Holdfast's own trouble, provoked with QEMU's gdb stub in a CPU that idles."""
+
+import socket
+
+import pytest
+
+from machine import Machine
+
+SP, PC = 0x1F, 0x20  # gdb's numbers of AArch64 registers
+
+
+class Stub:
+    """A gdb stub: the remote serial protocol, as much as a register or two need."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(30)
+        self._socket.connect(str(path))
+
+    def _send(self, packet):
+        self._socket.sendall(f"${packet}#{sum(packet.encode()) & 255:02x}".encode())
+
+    def _receive(self):
+        data = b""
+        while b"#" not in data or len(data.split(b"#")[1]) < 2:
+            data += self._socket.recv(4096)
+        self._socket.sendall(b"+")
+        return data.split(b"$", 1)[1].split(b"#")[0].decode()
+
+    def ask(self, packet):
+        self._send(packet)
+        return self._receive()
+
+    def choose(self, cpu):
+        """What follows is about that CPU; the machine halted when the stub was connected."""
+        assert self.ask("?")[0] in "ST"
+        assert self.ask(f"Hg{cpu + 1:x}") == "OK"
+
+    def read(self, register):
+        return int.from_bytes(bytes.fromhex(self.ask(f"p{register:x}")), "little")
+
+    def write(self, register, value):
+        assert self.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+
+    def go_on(self):
+        self._send("c")
+
+
+@pytest.fixture(name="idle")
+def idle_machine(request, tmp_path):
+    path = tmp_path / "gdb"
+    options = ["-gdb", f"unix:{path},server=on,wait=off"]
+    with Machine(f"panic-{request.node.originalname}", [], options=options) as machine:
+        machine.expect(r"\(HF\) 0 of 0 domains started")
+        yield machine, Stub(path)
+
+
+def test_a_fault_is_reported(idle):
+    machine, stub = idle
+    stub.choose(0)
+    stub.write(19, 0x1234567890ABCDEF)
+    stub.write(PC, 0x5000)
+    stub.go_on()
+    machine.send("h")  # ends the WFI
+    machine.expect(r"\(HF\) panic on CPU 0: synchronous exception in the hypervisor")
+    machine.expect(r"esr 86[^\n]*instruction abort, fault: translation[^\n]*elr 0+5000\b")
+    machine.expect(r"x19 1234567890abcdef")
+    machine.expect(r"spsr [0-9a-f]{8}[^\n]*\n")
+    machine.expect(r"call trace:[^\n]*\n[^\n]*0x5000[^\n]*\n[^\n]*(?:vcpu_block|sched_idle)\+0x")
+    machine.expect(r"machine stopped")
+
+
+def test_a_stack_that_overflows_is_reported(idle):
+    machine, stub = idle
+    stub.choose(0)
+    stub.write(SP, (stub.read(SP) & ~0x1FFF) + 0x10)
+    stub.write(PC, 0x5000)
+    stub.go_on()
+    machine.send("h")  # ends the WFI
+    machine.expect(r"\(HF\) panic on CPU 0: stack overflow in the hypervisor")
+    machine.expect(r"call trace:")
+    machine.expect(r"machine stopped")
