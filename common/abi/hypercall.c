@@ -77,12 +77,28 @@ free:
 static void abi_destroy(struct domain *d) {
     grant_frames_destroy(d);
     xenheap_unshare(d->abi->shared_info);
+}
+
+static void abi_free(struct domain *d) {
     hv_free(d->abi);
     d->abi = NULL;
 }
 
+static void abi_die(struct domain *d) {
+    (void)d;
+}
+
+static unsigned abi_audit(struct domain *d) {
+    (void)d;
+    return 0;
+}
+
 void abi_init(void) {
-    static const struct domain_abi_ops ops = {.create = abi_create, .destroy = abi_destroy};
+    static const struct domain_abi_ops ops = {.create = abi_create,
+                                              .die = abi_die,
+                                              .destroy = abi_destroy,
+                                              .free = abi_free,
+                                              .audit = abi_audit};
 
     domain_set_abi_ops(&ops);
 }

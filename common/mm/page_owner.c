@@ -66,7 +66,19 @@ void domain_pages_init(struct domain_pages *p, uint16_t domid, uint64_t max_page
     p->tot_pages = p->xenheap_pages = p->parked = 0;
     p->max_pages = max_pages;
     p->dying = false;
+    p->emptied = NULL;
     p->domid = domid;
+}
+
+bool domain_pages_orphan(struct domain_pages *p, void (*emptied)(struct domain_pages *p)) {
+    bool held;
+
+    spin_lock(&p->lock);
+    held = p->tot_pages || p->xenheap_pages;
+    if (held)
+        p->emptied = emptied;
+    spin_unlock(&p->lock);
+    return held;
 }
 
 static void own(struct page_info *page, struct domain_pages *owner) {

@@ -30,6 +30,7 @@ bool get_page_any(struct page_info *page) {
 
 static void disown(struct page_info *page) {
     struct domain_pages *owner = page->u.owner;
+    void (*emptied)(struct domain_pages * p) = NULL;
 
     if (!owner)
         return;
@@ -43,8 +44,12 @@ static void disown(struct page_info *page) {
         if (page->count_info & PGC_parked)
             owner->parked--;
     }
+    if (!owner->tot_pages && !owner->xenheap_pages)
+        emptied = owner->emptied;
     spin_unlock(&owner->lock);
     page->u.owner = NULL;
+    if (emptied)
+        emptied(owner);
 }
 
 /* NULL: nothing names the page any more (invariant 8). */

@@ -34,8 +34,39 @@ struct domain *domain_by_id(hv_domid_t id) {
     return found;
 }
 
+struct domain *domain_get(hv_domid_t id) {
+    struct domain *found = NULL;
+
+    spin_lock(&domains_lock);
+    list_for_each(e, &domains) {
+        struct domain *d = list_entry(e, struct domain, link);
+
+        if (d->id == id) {
+            domain_hold(d);
+            found = d;
+            break;
+        }
+    }
+    spin_unlock(&domains_lock);
+    return found;
+}
+
+void domain_put(struct domain *d) {
+    if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL))
+        return;
+    if (d->abi)
+        abi_ops->free(d);
+    hv_free(d);
+}
+
 void domain_set_abi_ops(const struct domain_abi_ops *ops) {
     abi_ops = ops;
+}
+
+unsigned domain_audit(struct domain *d) {
+    unsigned breaches = p2m_audit(&d->p2m);
+
+    return d->abi ? breaches + abi_ops->audit(d) : breaches;
 }
 
 /* ---- creation ---- */
@@ -113,6 +144,7 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
     if (!d)
         return NULL;
     d->id = id;
+    d->refs = 1;
     hv_strlcpy(d->name, name, sizeof(d->name));
     d->max_vcpus = vcpus;
     d->max_grant_version = 1;
@@ -182,6 +214,13 @@ void domain_vcpu_gone(struct domain *d) {
     vcpu_wake(burier);
 }
 
+static void pages_came_back(struct domain_pages *p) {
+    struct domain *d = (struct domain *)p;
+
+    printk("d%u: %s: the last of its pages came back\n", d->id, d->name);
+    domain_put(d);
+}
+
 void domain_destroy(struct domain *d) {
     spin_lock(&domains_lock);
     list_del(&d->link);
@@ -194,17 +233,19 @@ void domain_destroy(struct domain *d) {
     destroy_vcpus(d); /* with their timers, which may raise lines of the vGIC */
     vgic_destroy_domain(d);
     domain_drop_mmio(d);
+    if (d->abi)
+        abi_ops->die(d);
     while (p2m_relinquish(&d->p2m) == -EAGAIN)
         preempt_point();
     if (d->abi)
         abi_ops->destroy(d);
-    if (d->pages.tot_pages || d->pages.xenheap_pages)
-        printk("warning: d%u: %s: %llu pages and %llu hypervisor pages did not come back\n", d->id,
-               d->name, (unsigned long long)d->pages.tot_pages,
-               (unsigned long long)d->pages.xenheap_pages);
     p2m_destroy(&d->p2m);
-    if (!d->pages.tot_pages && !d->pages.xenheap_pages) /* else those pages still name it */
-        hv_free(d);
+    domain_hold(d); /* for the line: the last page may come back at any moment */
+    if (domain_pages_orphan(&d->pages, pages_came_back))
+        printk("d%u: %s: some of its pages are held by others\n", d->id, d->name);
+    else
+        domain_put(d);
+    domain_put(d);
 }
 
 static struct domain *next_to_bury(void) {
@@ -224,7 +265,7 @@ static void bury(struct domain *d) {
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
     if (audit_the_dead)
-        p2m_audit(&d->p2m); /* says what it finds; takes its time with all of the domain's pages */
+        domain_audit(d); /* says what it finds; takes its time with all of the domain's pages */
     domain_destroy(d);
     if (death_hook)
         death_hook(&o);

@@ -16,7 +16,7 @@ static void show_domain(struct domain *d) {
 }
 
 static void audit_domain(struct domain *d) {
-    unsigned breaches = p2m_audit(&d->p2m);
+    unsigned breaches = domain_audit(d);
 
     if (breaches)
         printk("audit: d%u: %u breaches\n", d->id, breaches);

@@ -31,6 +31,7 @@ struct domain_mmio;
 struct domain {
     struct domain_pages pages; /* must be first: floor 3 sees a domain only as this */
     hv_domid_t id;
+    uint32_t refs; /* atomic; see domain_get() */
     char name[DOMAIN_NAME_MAX];
     struct list link;            /* in the list of domains, under RANK_DOMAINS */
     enum domain_state state;     /* atomic */
@@ -67,9 +68,14 @@ void domain_shutdown(struct domain *d, enum shutdown_reason reason);
 /* Logs one line with the reason and the current vCPU's registers, then domain_shutdown(SHUT_CRASH).
  */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
-/* Frees everything of a DYING (all vCPUs gone) or BUILDING domain and the domain itself. Thread
- * context: passes preemption points. */
+/*
+ * Frees everything of a DYING (all vCPUs gone) or BUILDING domain, and the domain itself when the
+ * last reference and the last page that others hold are gone. Thread context: passes preemption
+ * points.
+ */
 void domain_destroy(struct domain *d);
+/* p2m_audit(), and what the hypercall layer keeps compared with the P2M: the number of breaches. */
+unsigned domain_audit(struct domain *d);
 /* What is left to tell of a domain when its pages are back. */
 struct domain_obituary {
     hv_domid_t id;
@@ -91,6 +97,18 @@ bool domains_call(void (*fn)(void));
  */
 void domains_for_each(void (*fn)(struct domain *d));
 
+/*
+ * The domain of that number, with a reference that domain_put() drops; NULL: none. It keeps the
+ * struct, its lock for pages and its hypercall state (domain_abi), not its memory: whoever uses
+ * that has to see, under a lock of its own, that the domain is not being destroyed. domain_put()
+ * may be called with locks up to RANK_P2M held.
+ */
+struct domain *domain_get(hv_domid_t id) __must_check;
+void domain_put(struct domain *d);
+/* One more reference for who has one. */
+static inline void domain_hold(struct domain *d) {
+    __atomic_fetch_add(&d->refs, 1, __ATOMIC_RELAXED);
+}
 /* No reference is taken: for the thread that buries domains and for messages. NULL: none. */
 struct domain *domain_by_id(hv_domid_t id);
 /* One line for the domain's log, rate-limited: "(HF) d1: ..." */

@@ -17,9 +17,16 @@ struct domain_pages {
     uint64_t tot_pages, max_pages, xenheap_pages;
     uint64_t parked; /* pages others still hold while the owner goes; last in `pages` */
     bool dying;      /* no further assignment */
-    uint16_t domid;  /* for messages */
+    /* Told, without the lock, when the last page is gone that outlived its owner; may free it. */
+    void (*emptied)(struct domain_pages *p);
+    uint16_t domid; /* for messages */
 };
 
 void domain_pages_init(struct domain_pages *p, uint16_t domid, uint64_t max_pages);
+/*
+ * The owner is gone but for what others still hold of it: `emptied` is called when that is gone
+ * too. False: nothing is held, and it is not called.
+ */
+bool domain_pages_orphan(struct domain_pages *p, void (*emptied)(struct domain_pages *p));
 
 #endif

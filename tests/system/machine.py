@@ -186,10 +186,15 @@ class Machine:
         self._drain()
         self._child.close(force=True)
         self._log.close()
+        log = self.log_path.read_text(encoding="utf-8", errors="replace")
         lost = re.findall(
             r"\(HF\) (?:audit: d\d+: (?!clean)|warning: d\d+: [^\n]* did not come back|leak)[^\n]*",
-            self.log_path.read_text(encoding="utf-8", errors="replace"),
+            log,
         )
+        held = re.findall(r"\(HF\) (d\d+: [^\n]*): some of its pages are held by others", log)
+        back = re.findall(r"\(HF\) (d\d+: [^\n]*): the last of its pages came back", log)
+        if sorted(held) != sorted(back):
+            lost.append(f"pages held of {held}, came back of {back}")
         assert problem or not lost, lost
 
     def _drain(self):
