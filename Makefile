@@ -331,6 +331,36 @@ build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/selftest.elf $(SELFTEST_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/selftest.elf $@
 
+# The bench guest shares the self-test's start and runtime; the plugin counts for QEMU.
+BENCH := build/guests/bench
+BENCH_OBJS := $(patsubst tests/bench/guest/%,$(BENCH)/%.o,$(wildcard tests/bench/guest/*.[cS])) \
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o gicbase.c.o)
+
+$(BENCH)/%.o: tests/bench/guest/% $(wildcard tests/bench/guest/*.h $(SELFTEST)/*.h) build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
+
+$(BENCH).bin: $(BENCH_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o $(BENCH).elf $(BENCH_OBJS)
+	$(Q)$(OBJCOPY) -O binary $(BENCH).elf $@
+
+build/bench/count.so: tests/bench/count.c build/setup-test.mk
+	$(say) HOSTCC $<
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -o $@ $<
+
+# The release build on Holdfast and Debian's Xen: docs/benchmarks.md.
+BENCH_ENV = HF_IMAGE=build/$(ARCH)-release/holdfast.bin HF_ELF=build/$(ARCH)-release/holdfast.elf \
+    NM=$(NM) PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
+.PHONY: bench bench-trace bench-build
+bench-build: build/setup-test.mk $(BENCH).bin build/bench/count.so
+	@$(MAKE) --no-print-directory DEBUG=0 all
+bench: bench-build $(F)/xen/.complete
+	@$(BENCH_ENV) tests/bench/run.py
+bench-trace: bench-build
+	@$(BENCH_ENV) tests/bench/trace.py $(KEY)
+
 # Breaks common/mm in many ways: some unit test must notice each. MODEL_STEPS= bounds the model test.
 .PHONY: mutants model
 mutants: build/setup-test.mk build/include/.complete

@@ -113,6 +113,7 @@ probe_el0:
     .endm
 
     .balign 2048
+    .global vectors
 vectors:
     vector 0
     vector 1

@@ -1,0 +1,125 @@
+/* Runs the rows of one mode, and says what each found. */
+#include "bench.h"
+
+#define MAX_KEYS 8
+#define MODE_AT 40 /* in the image's header, a reserved word: tests/bench/run.py writes it */
+enum mode { MODE_TABLE, MODE_BOOT, MODE_SWITCH, MODE_SCALING };
+
+extern const struct test tests_start[], tests_end[];
+extern const char bench_vectors[];
+
+uint64_t empty, marked;
+volatile uint64_t interrupts[MAX_CPUS];
+static volatile uint8_t nowhere;
+volatile uint8_t *upcall_pending = &nowhere;
+
+static struct {
+    const char *what;
+    unsigned line;
+    uint64_t got, expected;
+} failure;
+
+static struct result {
+    const char *key;
+    uint64_t cost, at; /* at: which pair of marks it was */
+} results[MAX_KEYS];
+static unsigned nr_results;
+
+void check_equal(const char *what, unsigned line, uint64_t got, uint64_t expected) {
+    if (got == expected || failure.what)
+        return;
+    failure.line = line;
+    failure.got = got;
+    failure.expected = expected;
+    failure.what = what;
+}
+
+bool failed(void) {
+    return failure.what;
+}
+
+void sample(const char *key, uint64_t cost) {
+    unsigned i = 0;
+
+    while (i < nr_results && results[i].key != key)
+        i++;
+    if (i == MAX_KEYS)
+        return;
+    if (i == nr_results)
+        results[nr_results++] = (struct result){key, ~0ULL, 0};
+    if (cost < results[i].cost)
+        results[i] = (struct result){key, cost, marked - 1};
+}
+
+static void run(const char *name, void (*row)(void)) {
+    nr_results = 0;
+    failure.what = 0;
+    cpus[0] = (struct cpu){0};
+    gic_reset();
+    row();
+    irq_disable();
+    upcall_pending = &nowhere;
+    sysreg_write(cntv_ctl_el0, 0);
+    if (failed())
+        print("BENCH error %s: line %lu: %s: got 0x%lx expected 0x%lx\n", name,
+              (uint64_t)failure.line, failure.what, failure.got, failure.expected);
+    else
+        for (unsigned i = 0; i < nr_results; i++)
+            print("BENCH %s %lu %lu\n", results[i].key, results[i].cost, results[i].at);
+}
+
+static void find_empty(void) {
+    empty = ~0ULL;
+    for (unsigned i = 0; i < RUNS; i++) {
+        uint64_t t0 = counter(), t1 = counter();
+
+        if (t1 - t0 < empty)
+            empty = t1 - t0;
+    }
+}
+
+static void run_table(void) {
+    for (const struct test *t = tests_start; t < tests_end; t++)
+        if (nr_cpus >= t->cpus)
+            run(t->name, t->run);
+}
+
+static void run_mode(void) {
+    switch (*(volatile uint8_t *)(RAM + MODE_AT)) {
+    case MODE_TABLE:
+        run_table();
+        break;
+    case MODE_SWITCH:
+        run("switch", bench_switch);
+        break;
+    case MODE_SCALING:
+        run("scaling", bench_scaling);
+        break;
+    case MODE_BOOT:
+        break;
+    }
+}
+
+void cpu_main(uint64_t number);
+void cpu_main(uint64_t number) {
+    struct cpu *c = &cpus[number];
+
+    MARK(MARK_FIRST);
+    sysreg_write(tpidr_el1, number);
+    sysreg_write(vbar_el1, bench_vectors);
+    gic_init_cpu();
+    if (!number) {
+        while (!(read64(GICR + 0x20000 * nr_cpus++ + 8) & BIT(4)) && nr_cpus < MAX_CPUS)
+            ;
+        find_empty();
+        print("BENCH on %lu CPUs\n", (uint64_t)nr_cpus);
+        run_mode();
+        MARK(MARK_DONE);
+        print("BENCH done %lu\n", marked);
+        hvc(PSCI_SYSTEM_OFF, 0, 0, 0);
+    }
+    c->run();
+    *(volatile bool *)&c->done = true;
+    dsb();
+    hvc(PSCI_CPU_OFF, 0, 0, 0);
+}
