@@ -2,11 +2,14 @@
 #ifndef ABI_ABI_H
 #define ABI_ABI_H
 
+#include <hv/console.h>
 #include <hv/spinlock.h>
+#include <hv/timer.h>
 #include <hv/types.h>
 
 struct domain;
 struct page_info;
+struct vcpu;
 
 #define GRANT_FRAMES_MAX 64u /* as Xen's default */
 #define GRANT_STATUS_MAX                                                                           \
@@ -22,10 +25,43 @@ struct grant_frames {
     void *status[GRANT_STATUS_MAX];
 };
 
+#define NR_WATCHDOGS 2u
+
+struct watchdog {
+    struct timer timer;
+    bool used;
+};
+
+#define CONSOLE_IO_KEYS 128u
+
+/* console_io as a console: text has a line of its own, and keys wait until the guest reads them. */
+struct console_io {
+    struct console_port port;
+    spinlock_t lock;  /* RANK_VPL011: all below */
+    uint32_t in, out; /* run freely */
+    char keys[CONSOLE_IO_KEYS];
+};
+
 struct domain_abi {
     void *shared_info; /* one xenheap page */
     struct grant_frames grant;
+    struct console_io console_io;
+    uint64_t console_pfn;      /* HVM_PARAM_CONSOLE_PFN and _EVTCHN; 0: no ring */
+    uint32_t console_evtchn;   /* set before the domain runs */
+    bool runstate_update_flag; /* VMASST_TYPE_runstate_update_flag */
+    spinlock_t watchdog_lock;  /* RANK_DOMAIN: the field below */
+    struct watchdog watchdog[NR_WATCHDOGS];
 };
+
+void watchdogs_init(struct domain *d);
+void watchdogs_stop(struct domain *d);
+
+void console_io_init(struct domain *d);
+void console_io_destroy(struct domain *d);
+
+/* Tells the scheduler how times get to the guest; once. */
+void runstate_init(void);
+int64_t runstate_register(struct vcpu *v, vaddr_t arg);
 
 int grant_frames_init(struct domain *d);
 void grant_frames_destroy(struct domain *d);

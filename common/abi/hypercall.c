@@ -10,13 +10,21 @@
 #include <hv/string.h>
 #include <hv/xen_abi.h>
 
+#include <asm/cache.h>
 #include <asm/nospec.h>
 
 #include "abi.h"
 
 static const hypercall_t hypercalls[] = {
     [__HYPERVISOR_memory_op] = do_memory_op,
+    [__HYPERVISOR_multicall] = do_multicall,
+    [__HYPERVISOR_xen_version] = do_xen_version,
+    [__HYPERVISOR_console_io] = do_console_io,
     [__HYPERVISOR_grant_table_op] = do_grant_table_op,
+    [__HYPERVISOR_vm_assist] = do_vm_assist,
+    [__HYPERVISOR_vcpu_op] = do_vcpu_op,
+    [__HYPERVISOR_sched_op] = do_sched_op,
+    [__HYPERVISOR_hvm_op] = do_hvm_op,
 };
 
 int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args) {
@@ -47,6 +55,16 @@ bool abi_must_stop(struct vcpu *v) {
     return READ_ONCE(v->work) & VCPU_WORK_STOP;
 }
 
+/*
+ * Nobody here knows the date: as on a Xen whose clock was not set, it counts from when the machine
+ * started. Written once, so the version only says that it is.
+ */
+static void set_wallclock(struct shared_info *s, uint64_t now_ticks) {
+    s->wc_version = 2;
+    s->wc_sec = (uint32_t)(now_ticks / timer_hz);
+    dcache_clean_poc(s, sizeof(*s));
+}
+
 static int abi_create(struct domain *d) {
     struct domain_abi *abi = hv_zalloc(sizeof(*abi));
     int rc = -ENOMEM;
@@ -58,12 +76,16 @@ static int abi_create(struct domain *d) {
     if (!abi->shared_info)
         goto free;
     p2m_clear_page(abi->shared_info);
+    set_wallclock(abi->shared_info, d->vtimer_offset);
     rc = xenheap_share(abi->shared_info, &d->pages);
     if (rc)
         goto free_page;
     rc = grant_frames_init(d);
-    if (!rc)
+    if (!rc) {
+        console_io_init(d);
+        watchdogs_init(d);
         return 0;
+    }
     xenheap_unshare(abi->shared_info);
     goto free;
 free_page:
@@ -75,6 +97,8 @@ free:
 }
 
 static void abi_destroy(struct domain *d) {
+    watchdogs_stop(d);
+    console_io_destroy(d);
     grant_frames_destroy(d);
     xenheap_unshare(d->abi->shared_info);
 }
@@ -101,4 +125,5 @@ void abi_init(void) {
                                               .audit = abi_audit};
 
     domain_set_abi_ops(&ops);
+    runstate_init();
 }

@@ -6,6 +6,7 @@
 #include <hv/guest_layout.h>
 #include <hv/guest_map.h>
 #include <hv/guests.h>
+#include <hv/hypercall.h>
 #include <hv/image.h>
 #include <hv/mm.h>
 #include <hv/p2m.h>
@@ -166,6 +167,8 @@ static int fill(struct domain *d, const struct guest_config *cfg, const struct k
         rc = load_fdt(d, cfg, l);
     if (!rc && cfg->vpl011 && vpl011_init(d))
         rc = guest_error(cfg, cfg->node, "vpl011", "no memory for it");
+    if (!rc && !cfg->vpl011)
+        abi_console_keys(d);
     /* Pages may have held other code before. */
     icache_inval_all();
     return rc;

@@ -48,6 +48,7 @@ static void rebuild(void *arg) {
 static void on_death(const struct domain_obituary *o) {
     switch (o->reason) {
     case SHUT_REBOOT:
+    case SHUT_SOFT_RESET:
         printk("d%u: %s: reboots\n", o->id, o->name);
         if (!o->config)
             break;
@@ -56,6 +57,12 @@ static void on_death(const struct domain_obituary *o) {
         return;
     case SHUT_POWEROFF:
         printk("d%u: %s: powered off\n", o->id, o->name);
+        break;
+    case SHUT_SUSPEND: /* there is nobody who could save it and let it go on */
+        printk("d%u: %s: stays dead after it suspended\n", o->id, o->name);
+        break;
+    case SHUT_WATCHDOG:
+        printk("d%u: %s: stays dead after its watchdog fired\n", o->id, o->name);
         break;
     case SHUT_CRASH:
         printk("d%u: %s: stays dead after its crash\n", o->id, o->name);

@@ -178,16 +178,25 @@ void domain_start(struct domain *d) {
 
 void domain_shutdown(struct domain *d, enum shutdown_reason reason) {
     enum domain_state running = DOMAIN_RUNNING;
+    uint32_t latched;
 
     /* No lock: a guest may be crashed by code that holds any. The first reason counts. */
     if (!__atomic_compare_exchange_n(&d->state, &running, DOMAIN_DYING, false, __ATOMIC_ACQ_REL,
                                      __ATOMIC_RELAXED))
         return;
-    d->reason = reason;
+    latched = READ_ONCE(d->latched_reason);
+    d->reason = latched ? (enum shutdown_reason)(latched - 1) : reason;
     for (unsigned i = 0; i < d->max_vcpus; i++)
         vcpu_stop(d->vcpus[i]);
     /* Only now: the last vCPU may have left, and the domain must not be buried under this loop. */
     domain_vcpu_gone(d);
+}
+
+void domain_latch_reason(struct domain *d, enum shutdown_reason reason) {
+    uint32_t none = 0;
+
+    __atomic_compare_exchange_n(&d->latched_reason, &none, (uint32_t)reason + 1, false,
+                                __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...) {

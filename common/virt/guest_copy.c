@@ -50,3 +50,25 @@ int copy_from_guest(void *to, vaddr_t from, size_t n) {
 int copy_to_guest(vaddr_t to, const void *from, size_t n) {
     return copy(to, (char *)(uintptr_t)from, n, true);
 }
+
+/* With one look-up when they lie in one page. */
+int copy_fields_to_guest(vaddr_t to, const uint64_t *from, size_t stride, size_t n) {
+    struct p2m *p2m = &current->domain->p2m;
+    vaddr_t last = to + (n - 1) * stride + sizeof(*from) - 1;
+    char *theirs;
+
+    if (!n)
+        return 0;
+    if ((to & 7) || (to ^ last) >> PAGE_SHIFT) {
+        for (size_t i = 0; i < n; i++)
+            if (copy_to_guest(to + i * stride, (const char *)from + i * stride, sizeof(*from)))
+                return -EFAULT;
+        return 0;
+    }
+    read_lock(&p2m->lock);
+    theirs = locate(to, true);
+    for (size_t i = 0; theirs && i < n; i++)
+        *(uint64_t *)(theirs + i * stride) = *(const uint64_t *)((const char *)from + i * stride);
+    read_unlock(&p2m->lock);
+    return theirs ? 0 : -EFAULT;
+}

@@ -39,6 +39,35 @@ static struct runqueue *rq_of(const struct vcpu *v) {
     return &per_cpu(runqueue, v->cpu);
 }
 
+static void (*publish_times)(struct vcpu *v);
+
+/* From now on its time goes into something else. Under the lock of its queue. */
+static void account(struct vcpu *v, enum vcpu_time next) {
+    uint64_t now = time_ticks();
+
+    v->times.spent[v->times.state] += now - v->times.since;
+    v->times.since = now;
+    v->times.state = next;
+}
+
+void vcpu_get_times(struct vcpu *v, struct vcpu_times *t) {
+    struct runqueue *rq = rq_of(v);
+
+    spin_lock(&rq->lock);
+    account(v, v->times.state);
+    *t = v->times;
+    spin_unlock(&rq->lock);
+}
+
+static void publish(struct vcpu *v) {
+    if (unlikely(READ_ONCE(v->runstate_area)))
+        publish_times(v);
+}
+
+void sched_set_publish(void (*fn)(struct vcpu *v)) {
+    publish_times = fn;
+}
+
 static bool rq_idle(const struct runqueue *rq) {
     return rq->curr == &rq->idle || rq->curr->state != VCPU_RUNNABLE;
 }
@@ -84,8 +113,10 @@ void sched_switched(struct vcpu *prev) {
     spin_unlock(&rq->lock);
     if (dead)
         retire(prev);
-    if (v->domain)
+    if (v->domain) {
         vcpu_load_guest(v);
+        publish(v);
+    }
 }
 
 static void schedule(void) {
@@ -97,6 +128,11 @@ static void schedule(void) {
     spin_lock(&rq->lock);
     prev = rq->curr;
     next = pick(rq);
+    if (next != prev) {
+        if (prev->state == VCPU_RUNNABLE)
+            account(prev, TIME_RUNNABLE);
+        account(next, TIME_RUNNING);
+    }
     rq->curr = next;
     next->on_cpu = true;
     rq->slice_over = false;
@@ -107,8 +143,10 @@ static void schedule(void) {
         timer_set(&rq->slice, time_ticks() + ns_to_ticks(SLICE_NS));
     if (next == prev)
         return;
-    if (prev->domain)
+    if (prev->domain) {
+        publish(prev);
         vcpu_save_guest(prev);
+    }
     current = next;
     sched_switched(switch_stack(prev, next));
 }
@@ -144,6 +182,7 @@ static bool wake_locked(struct runqueue *rq, struct vcpu *v) {
         return false;
     }
     v->state = VCPU_RUNNABLE;
+    account(v, rq->curr == v ? TIME_RUNNING : TIME_RUNNABLE);
     if (rq->curr != v)
         enqueue(rq, v);
     return true;
@@ -212,6 +251,7 @@ void vcpu_block(void) {
         return;
     }
     v->state = VCPU_BLOCKED;
+    account(v, TIME_BLOCKED);
     others = !list_empty(&rq->queue);
     spin_unlock(&rq->lock);
 
@@ -222,8 +262,12 @@ void vcpu_block(void) {
         vcpu_wake(v);
     else if (others)
         schedule();
+    else
+        publish(v);
     while (__atomic_load_n(&v->state, __ATOMIC_ACQUIRE) == VCPU_BLOCKED)
         idle_step();
+    if (!others)
+        publish(v);
 }
 
 void vcpu_yield(void) {
@@ -246,6 +290,7 @@ void vcpu_stop_self(enum vcpu_state to) {
     if (READ_ONCE(v->work) & VCPU_WORK_STOP)
         to = VCPU_DEAD;
     v->state = to;
+    account(v, TIME_OFFLINE);
     spin_unlock(&rq->lock);
     schedule();
     panic("a stopped vCPU ran on");
@@ -282,6 +327,7 @@ void vcpu_online(struct vcpu *v) {
     } else {
         arch_stack_start_guest(v);
         v->state = VCPU_RUNNABLE;
+        account(v, TIME_RUNNABLE);
         enqueue(rq, v);
     }
     spin_unlock(&rq->lock);
@@ -326,6 +372,8 @@ int sched_add(struct vcpu *v) {
         return -ENOMEM;
     list_init(&v->run_link);
     v->state = VCPU_OFFLINE;
+    v->times.state = TIME_OFFLINE;
+    v->times.since = time_ticks();
     arch_stack_init(v);
     spin_lock(&assign_lock);
     v->cpu = least_loaded_cpu();

@@ -23,7 +23,15 @@ enum domain_state {
     DOMAIN_DEAD,  /* nothing left but the name */
 };
 
-enum shutdown_reason { SHUT_POWEROFF, SHUT_REBOOT, SHUT_CRASH };
+/* With the numbers of Xen's SHUTDOWN_. */
+enum shutdown_reason {
+    SHUT_POWEROFF,
+    SHUT_REBOOT,
+    SHUT_SUSPEND,
+    SHUT_CRASH,
+    SHUT_WATCHDOG,
+    SHUT_SOFT_RESET
+};
 
 struct vpl011;
 struct domain_mmio;
@@ -36,6 +44,7 @@ struct domain {
     struct list link;            /* in the list of domains, under RANK_DOMAINS */
     enum domain_state state;     /* atomic */
     enum shutdown_reason reason; /* set once by whoever made it DYING */
+    uint32_t latched_reason;     /* domain_latch_reason()'s plus 1; 0: none; atomic */
     uint32_t vcpus_alive; /* atomic: vCPUs that may still touch the domain, and its shutdown */
     struct list death_link;
     unsigned max_vcpus;
@@ -65,6 +74,8 @@ void domain_start(struct domain *d);
 /* RUNNING -> DYING, from any CPU and any context; returns (a guest's vCPU never gets back to its
  * guest). */
 void domain_shutdown(struct domain *d, enum shutdown_reason reason);
+/* However the domain ends, it ends for this reason; the first one counts. */
+void domain_latch_reason(struct domain *d, enum shutdown_reason reason);
 /* Logs one line with the reason and the current vCPU's registers, then domain_shutdown(SHUT_CRASH).
  */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);

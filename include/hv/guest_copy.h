@@ -15,5 +15,8 @@
  * copied. */
 int copy_from_guest(void *to, vaddr_t from, size_t n) __must_check;
 int copy_to_guest(vaddr_t to, const void *from, size_t n) __must_check;
+/* n words of 64 bits, each `stride` bytes after the one before it, here and there. -EFAULT as
+ * above. */
+int copy_fields_to_guest(vaddr_t to, const uint64_t *from, size_t stride, size_t n) __must_check;
 
 #endif

@@ -20,6 +20,13 @@ typedef int64_t (*hypercall_t)(struct vcpu *v, const uint64_t *args);
 int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args);
 
 /* The workers, one file each in common/abi. */
+int64_t do_console_io(struct vcpu *v, const uint64_t *args);
+int64_t do_hvm_op(struct vcpu *v, const uint64_t *args);
+int64_t do_multicall(struct vcpu *v, const uint64_t *args);
+int64_t do_sched_op(struct vcpu *v, const uint64_t *args);
+int64_t do_vcpu_op(struct vcpu *v, const uint64_t *args);
+int64_t do_vm_assist(struct vcpu *v, const uint64_t *args);
+int64_t do_xen_version(struct vcpu *v, const uint64_t *args);
 int64_t do_memory_op(struct vcpu *v, const uint64_t *args);
 int64_t do_grant_table_op(struct vcpu *v, const uint64_t *args);
 
@@ -36,6 +43,9 @@ int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid
 /* True when the vCPU must give up what it is doing: its domain goes away. Long work asks after each
  * step. */
 bool abi_must_stop(struct vcpu *v);
+
+/* The domain's keys come by CONSOLEIO_read: it has no other console. Before it runs. */
+void abi_console_keys(struct domain *d);
 
 /* Registers how a domain gets and loses its hypercall state; once, before the first domain. */
 void abi_init(void);

@@ -27,6 +27,14 @@ enum vcpu_state {
 #define VCPU_WORK_IRQ 1u  /* the vGIC has something to put into list registers */
 #define VCPU_WORK_STOP 2u /* domain is going away or paused: do not return to the guest */
 
+/* What a vCPU's time goes into, with the numbers of Xen's RUNSTATE_; in ticks. */
+enum vcpu_time { TIME_RUNNING, TIME_RUNNABLE, TIME_BLOCKED, TIME_OFFLINE, NR_VCPU_TIMES };
+struct vcpu_times {
+    enum vcpu_time state;
+    uint64_t since; /* it is in that state */
+    uint64_t spent[NR_VCPU_TIMES];
+};
+
 struct vcpu {
     uint32_t work;         /* atomic; bits above. Offset known to vectors.S */
     uint32_t id;           /* in its domain */
@@ -41,6 +49,8 @@ struct vcpu {
     bool in_queue;
     bool wake_pending; /* threads: woken before they blocked */
     struct list run_link;
+    struct vcpu_times times;
+    uint64_t runstate_area; /* 0: its times are not told to the guest; atomic */
 
     struct arch_vcpu arch;
     struct vgic_vcpu vgic;
@@ -71,6 +81,14 @@ void vcpu_kick(struct vcpu *v);
  */
 void vcpu_block(void);
 void vcpu_yield(void);
+/* Its times up to now; they add up to its age. */
+void vcpu_get_times(struct vcpu *v, struct vcpu_times *t);
+/*
+ * Called whenever the current vCPU goes from running to anything else or back, if it has a
+ * runstate_area: its guest state is in the processor, and no lock is held. Set once, by the layer
+ * above.
+ */
+void sched_set_publish(void (*publish)(struct vcpu *v));
 /* Takes the current vCPU off: offline (PSCI) until vcpu_online(), or dead. Dead never returns. */
 void vcpu_stop_self(enum vcpu_state to);
 /*
@@ -109,6 +127,8 @@ uint64_t vcpu_get_reg(const struct vcpu *v,
                       unsigned n); /* n = 31 reads 0; AArch32 banked names resolved */
 void vcpu_set_reg(struct vcpu *v, unsigned n, uint64_t val);
 void vcpu_skip_instruction(struct vcpu *v, unsigned bytes);
+/* The current vCPU, on return from its hypercall: PSTATE.I clear. */
+void vcpu_unmask_interrupts(struct vcpu *v);
 void vcpu_dump(const struct vcpu *v);
 
 /* ---- exceptions into the guest, arch/: the vCPU is current and has a full frame ---- */

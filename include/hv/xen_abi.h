@@ -15,6 +15,7 @@
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 
+_Static_assert(sizeof(struct shared_info) <= 4096, "it has a page");
 _Static_assert(sizeof(xen_pfn_t) == 8 && sizeof(xen_ulong_t) == 8,
                "the Arm ABI is 64 bit throughout");
 _Static_assert(sizeof(struct xen_add_to_physmap) == 24, "xen/memory.h");

@@ -169,3 +169,9 @@ void vcpu_dump(const struct vcpu *v) {
              read_sysreg(tcr_el1), read_sysreg(vbar_el1), read_sysreg(esr_el1),
              read_sysreg(far_el1), read_sysreg(elr_el1), read_sysreg(spsr_el1));
 }
+
+/* An AArch64 hypercall has its SPSR in hardware, an AArch32 one in its frame (vectors.S). */
+void vcpu_unmask_interrupts(struct vcpu *v) {
+    v->regs->spsr &= ~PSR_I;
+    write_sysreg(read_sysreg(spsr_el2) & ~PSR_I, spsr_el2);
+}

@@ -16,6 +16,13 @@ void *memset(void *to, int value, uint64_t size) {
     return to;
 }
 
+void *memcpy(void *to, const void *from, uint64_t size);
+void *memcpy(void *to, const void *from, uint64_t size) {
+    for (uint64_t i = 0; i < size; i++)
+        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+    return to;
+}
+
 /* ---- console ---- */
 
 #define UART_FR_FULL BIT(5)

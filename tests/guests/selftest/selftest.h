@@ -122,6 +122,7 @@ enum ec {
 #define ESR_WNR BIT(6)
 #define ESR_IL BIT(25)
 
+#define SPSR_I BIT(7)
 #define SPSR_D BIT(9)
 #define SPSR_SS BIT(21)
 
