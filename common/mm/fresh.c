@@ -116,6 +116,10 @@ static bool format_section(uint64_t first) {
     return true;
 }
 
+bool fresh_format_locked(uint64_t n) {
+    return fresh_is_formatted(n) || (span_of(n) && format_section(ALIGN_DOWN(n, SECTION_PAGES)));
+}
+
 /* The smallest range that holds an aligned block of this order; its lowest such block. */
 static bool find_block(unsigned order, uint64_t *block) {
     uint64_t size = 1ULL << order, best = ~0ULL;

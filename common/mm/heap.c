@@ -5,6 +5,8 @@
 #include <hv/bits.h>
 #include <hv/printk.h>
 
+void (*mm_preempt_hook)(void);
+
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP, "heap");
 /* Guarded by heap_lock. */
 static struct page_list free_list[MAX_ORDER + 1] = {[0 ... MAX_ORDER] = PAGE_LIST_INIT};
@@ -96,6 +98,15 @@ void heap_free_run(struct page_info *page, uint64_t nr) {
     spin_lock(&heap_lock);
     heap_insert_locked((uint64_t)(page - frame_table), nr);
     spin_unlock(&heap_lock);
+}
+
+bool heap_format(uint64_t n) {
+    bool ok;
+
+    spin_lock(&heap_lock);
+    ok = fresh_format_locked(n);
+    spin_unlock(&heap_lock);
+    return ok;
 }
 
 uint64_t heap_free_pages(void) {

@@ -16,6 +16,11 @@ bool fresh_grow_locked(unsigned order);
 /* Is the page_info of this frame formatted? */
 bool fresh_is_formatted(uint64_t n);
 
+/* Formats the section of a frame that is never to be in the heap. False: it is no RAM. Takes the
+ * lock. */
+bool heap_format(uint64_t n);
+bool fresh_format_locked(uint64_t n);
+
 /* Frames not formatted yet. */
 uint64_t fresh_pages(void);
 bool page_alloc_is_up(void);

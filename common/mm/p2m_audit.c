@@ -73,6 +73,20 @@ static uint64_t count_gfns(struct audit *a, const struct page_list *l, uint64_t 
     return with_gfn;
 }
 
+/* What waits to become RAM again is nobody's and nowhere. */
+static void audit_reserve(struct audit *a) {
+    struct domain_pages *o = a->p2m->owner;
+    uint64_t pages = 0;
+
+    for (const struct page_info *p = page_list_first(&o->reserve); p;
+         p = page_list_next(p), pages++)
+        if (p->count_info != PGC_static || p->u.owner != o || type_info_has_gfn(p->type_info))
+            breach(a, "static page in reserve is in use", page_get_gfn(p), page_to_mfn(p));
+    if (pages != o->reserve_pages)
+        breach(a, "static pages in reserve are not those counted", gfn(o->reserve_pages),
+               mfn(pages));
+}
+
 static void audit_owner(struct audit *a) {
     struct domain_pages *o = a->p2m->owner;
     uint64_t with_gfn;
@@ -80,6 +94,7 @@ static void audit_owner(struct audit *a) {
     spin_lock(&o->lock);
     with_gfn = count_gfns(a, &o->pages, o->tot_pages);
     with_gfn += count_gfns(a, &o->xenheap, o->xenheap_pages);
+    audit_reserve(a);
     spin_unlock(&o->lock);
     if (with_gfn != a->tracked_pages)
         breach(a, "pages with a GFN are not those in the table", gfn(with_gfn),

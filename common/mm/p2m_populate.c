@@ -1,5 +1,5 @@
-/* Giving a domain fresh RAM: from the heap, cleared, in the largest blocks that alignment and heap
- * allow. */
+/* Giving a domain fresh RAM: from the heap or its own static memory, cleared, in the largest blocks
+ * that alignment and heap allow. */
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/mm.h>
@@ -7,8 +7,7 @@
 #include <asm/cache.h>
 
 #include "p2m_internal.h"
-
-void (*mm_preempt_hook)(void);
+#include "static_mem.h"
 
 #define SCRUB_STEP MB(2)
 
@@ -43,8 +42,16 @@ static struct page_info *alloc_largest(unsigned *order) {
     return page;
 }
 
+static void free_block(struct domain_pages *owner, struct page_info *page, unsigned order) {
+    if (unlikely(owner->has_static))
+        static_reserve(owner, page, 1ULL << order);
+    else
+        heap_free(page, order);
+}
+
 static int populate_block(struct p2m *p2m, gfn_t g, unsigned *order) {
-    struct page_info *page = alloc_largest(order);
+    struct page_info *page =
+        likely(!p2m->owner->has_static) ? alloc_largest(order) : static_take(p2m->owner, g, order);
     uint64_t nr = 1ULL << *order;
     int rc;
 
@@ -53,7 +60,7 @@ static int populate_block(struct p2m *p2m, gfn_t g, unsigned *order) {
     scrub(page, *order);
     rc = domain_assign_pages(p2m->owner, page, *order);
     if (rc) {
-        heap_free(page, *order);
+        free_block(p2m->owner, page, *order);
         return rc;
     }
     write_lock(&p2m->lock);
@@ -86,7 +93,7 @@ int p2m_populate_some(struct p2m *p2m, gfn_t g, uint64_t nr, uint64_t *done) {
         unsigned order = MIN(most, best_order(g.gfn + i, nr - i)), wanted = order;
 
         rc = populate_block(p2m, gfn_add(g, i), &order);
-        if (order < wanted)
+        if (order < wanted && !p2m->owner->has_static) /* whose next frames may fit better */
             most = order;
         if (!rc)
             i += 1ULL << order;

@@ -3,20 +3,18 @@
 #include <hv/page.h>
 #include <hv/printk.h>
 
-/* ---- lists ---- */
+#include "static_mem.h"
 
-static uint32_t link_to(const struct page_info *page) {
-    return (uint32_t)(page - frame_table);
-}
+/* ---- lists ---- */
 
 void page_list_push(struct page_list *l, struct page_info *page) {
     page->prev = PAGE_LINK_NONE;
     page->next = l->head;
     if (l->head == PAGE_LINK_NONE)
-        l->tail = link_to(page);
+        l->tail = page_link(page);
     else
-        frame_table[l->head].prev = link_to(page);
-    l->head = link_to(page);
+        frame_table[l->head].prev = page_link(page);
+    l->head = page_link(page);
 }
 
 /* [first, last] are linked to each other already. */
@@ -24,13 +22,13 @@ static void append_chain(struct page_list *l, struct page_info *first, struct pa
     first->prev = l->tail;
     last->next = PAGE_LINK_NONE;
     if (l->tail == PAGE_LINK_NONE)
-        l->head = link_to(first);
+        l->head = page_link(first);
     else
-        frame_table[l->tail].next = link_to(first);
-    l->tail = link_to(last);
+        frame_table[l->tail].next = page_link(first);
+    l->tail = page_link(last);
 }
 
-static void cut_chain(struct page_list *l, struct page_info *first, struct page_info *last) {
+void page_list_cut(struct page_list *l, struct page_info *first, struct page_info *last) {
     if (first->prev == PAGE_LINK_NONE)
         l->head = last->next;
     else
@@ -46,7 +44,7 @@ void page_list_append(struct page_list *l, struct page_info *page) {
 }
 
 void page_list_del(struct page_list *l, struct page_info *page) {
-    cut_chain(l, page, page);
+    page_list_cut(l, page, page);
 }
 
 struct page_info *page_list_pop(struct page_list *l) {
@@ -63,9 +61,11 @@ void domain_pages_init(struct domain_pages *p, uint16_t domid, uint64_t max_page
     spin_lock_init(&p->lock, RANK_PAGE_ALLOC, "domain pages");
     page_list_init(&p->pages);
     page_list_init(&p->xenheap);
+    page_list_init(&p->reserve);
     p->tot_pages = p->xenheap_pages = p->parked = 0;
+    p->reserve_pages = 0;
     p->max_pages = max_pages;
-    p->dying = false;
+    p->dying = p->has_static = p->direct_map = false;
     p->emptied = NULL;
     p->domid = domid;
 }
@@ -85,12 +85,13 @@ static void own(struct page_info *page, struct domain_pages *owner) {
     page->type_info = PGT_TYPE_INFO_INITIALIZER;
     page->u.owner = owner;
     /* Last: whoever gets a reference from here on sees the owner. */
-    __atomic_store_n(&page->count_info, PGC_allocated | 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&page->count_info, (page->count_info & PGC_static) | PGC_allocated | 1,
+                     __ATOMIC_RELEASE);
 }
 
 int domain_assign_pages(struct domain_pages *owner, struct page_info *page, unsigned order) {
     uint64_t nr = 1ULL << order;
-    uint32_t n = link_to(page);
+    uint32_t n = page_link(page);
     int rc = -ENOMEM;
 
     spin_lock(&owner->lock);
@@ -136,11 +137,11 @@ void xenheap_unshare(void *va) {
 /* True when our reference was the last and the page is nobody's now; false when others still hold
  * it. */
 static bool drop_allocated(struct page_info *page) {
-    count_info_t old = PGC_allocated | 1;
+    count_info_t is_static = page->count_info & PGC_static, old = is_static | PGC_allocated | 1;
 
     if (likely((page->type_info & (PGT_GFN_MASK | PGT_COUNT_MASK)) == PGT_INVALID_GFN) &&
-        likely(__atomic_compare_exchange_n(&page->count_info, &old, 0, false, __ATOMIC_ACQ_REL,
-                                           __ATOMIC_RELAXED)))
+        likely(__atomic_compare_exchange_n(&page->count_info, &old, is_static, false,
+                                           __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)))
         return true;
     return false;
 }
@@ -148,10 +149,24 @@ static bool drop_allocated(struct page_info *page) {
 /* Takes [page, page+nr) off the list; neighbours in memory are mostly neighbours in the list. */
 static void unlink_run(struct page_list *l, struct page_info *page, uint64_t nr) {
     for (uint64_t i = 0, j; i < nr; i = j + 1) {
-        for (j = i; j + 1 < nr && page[j].next == link_to(&page[j + 1]); j++)
+        for (j = i; j + 1 < nr && page[j].next == page_link(&page[j + 1]); j++)
             ;
-        cut_chain(l, &page[i], &page[j]);
+        page_list_cut(l, &page[i], &page[j]);
     }
+}
+
+/* Where pages go that nobody refers to: static ones stay the domain's. */
+static void release_locked(struct domain_pages *owner, struct page_info *page, uint64_t nr) {
+    for (uint64_t i = 0, j; owner->has_static && i < nr; i = j) {
+        for (j = i; j < nr && (page[j].count_info & PGC_static); j++)
+            ;
+        static_reserve_locked(owner, page + i, j - i);
+        for (i = j; j < nr && !(page[j].count_info & PGC_static); j++)
+            ;
+        heap_free_run(page + i, j - i);
+    }
+    if (likely(!owner->has_static))
+        heap_free_run(page, nr);
 }
 
 static void free_run_locked(struct domain_pages *owner, struct page_info *page, uint64_t nr) {
@@ -159,20 +174,26 @@ static void free_run_locked(struct domain_pages *owner, struct page_info *page, 
         return;
     unlink_run(&owner->pages, page, nr);
     owner->tot_pages -= nr;
-    heap_free_run(page, nr);
+    release_locked(owner, page, nr);
 }
 
 void page_give_up_one(struct domain_pages *owner, struct page_info *page) {
+    bool is_static;
+
     spin_lock(&owner->lock);
     if (unlikely(!drop_allocated(page))) {
         spin_unlock(&owner->lock);
         page_give_up(page);
         return;
     }
-    cut_chain(&owner->pages, page, page);
+    page_list_cut(&owner->pages, page, page);
     owner->tot_pages--;
+    is_static = page->count_info & PGC_static;
+    if (unlikely(is_static))
+        static_reserve_locked(owner, page, 1);
     spin_unlock(&owner->lock);
-    heap_free(page, 0);
+    if (likely(!is_static))
+        heap_free(page, 0);
 }
 
 void page_give_up_run(struct domain_pages *owner, struct page_info *page, uint64_t nr) {
@@ -219,7 +240,7 @@ bool domain_pages_drain(struct domain_pages *owner, unsigned max) {
         page_give_up(page);
         spin_lock(&owner->lock);
     }
-    more = owner->tot_pages > owner->parked;
+    more = owner->tot_pages > owner->parked || !static_forget_locked(owner, max);
     spin_unlock(&owner->lock);
     return !more;
 }

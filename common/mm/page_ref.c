@@ -2,6 +2,8 @@
 #include <hv/page.h>
 #include <hv/printk.h>
 
+#include "static_mem.h"
+
 static bool get_page_if_used(struct page_info *page) {
     count_info_t old = __atomic_load_n(&page->count_info, __ATOMIC_RELAXED);
 
@@ -28,12 +30,17 @@ bool get_page_any(struct page_info *page) {
     return get_page_if_used(page);
 }
 
-static void disown(struct page_info *page) {
+/*
+ * Off the owner's lists. A static page goes to the reserve under the same lock: free for the
+ * owner's next life is only what is on no list of this one.
+ */
+static void disown(struct page_info *page, bool to_reserve) {
     struct domain_pages *owner = page->u.owner;
     void (*emptied)(struct domain_pages * p) = NULL;
 
     if (!owner)
         return;
+    page->u.owner = NULL;
     spin_lock(&owner->lock);
     if (page->count_info & PGC_xenheap) {
         page_list_del(&owner->xenheap, page);
@@ -43,11 +50,12 @@ static void disown(struct page_info *page) {
         owner->tot_pages--;
         if (page->count_info & PGC_parked)
             owner->parked--;
+        if (to_reserve)
+            static_reserve_locked(owner, page, 1);
     }
     if (!owner->tot_pages && !owner->xenheap_pages)
         emptied = owner->emptied;
     spin_unlock(&owner->lock);
-    page->u.owner = NULL;
     if (emptied)
         emptied(owner);
 }
@@ -68,8 +76,9 @@ static const char *why_not_free(const struct page_info *page) {
 static void last_put(struct page_info *page) {
     const char *why = why_not_free(page);
     unsigned domid = page->u.owner ? page->u.owner->domid : 0xffffu;
+    bool to_reserve = !why && (page->count_info & PGC_static);
 
-    disown(page);
+    disown(page, to_reserve);
     if (unlikely(why != NULL)) {
         page->count_info |= PGC_leaked;
         printk("leaking mfn %#llx of d%u: %s, type_info %#llx\n",
@@ -77,7 +86,7 @@ static void last_put(struct page_info *page) {
                (unsigned long long)page->type_info);
         return;
     }
-    if (page->count_info & PGC_static)
+    if (to_reserve)
         return;
     page->count_info = 0;
     heap_free(page, 0);

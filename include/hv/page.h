@@ -59,9 +59,14 @@ static inline struct page_info *virt_to_page(const void *va) {
 bool mfn_is_managed(mfn_t m);
 
 /* ---- lists ---- */
+static inline uint32_t page_link(const struct page_info *page) {
+    return (uint32_t)(page - frame_table);
+}
 void page_list_push(struct page_list *l, struct page_info *page);
 void page_list_append(struct page_list *l, struct page_info *page);
 void page_list_del(struct page_list *l, struct page_info *page);
+/* All from first to last, which stand together in the list. */
+void page_list_cut(struct page_list *l, struct page_info *first, struct page_info *last);
 /* NULL when empty. */
 struct page_info *page_list_pop(struct page_list *l);
 static inline struct page_info *page_list_first(const struct page_list *l) {
@@ -87,6 +92,12 @@ void heap_free_run(struct page_info *page, uint64_t nr);
  */
 int domain_assign_pages(struct domain_pages *owner, struct page_info *page,
                         unsigned order) __must_check;
+/*
+ * Frames [m, m+nr), reserved at boot for this owner alone, are what it may have as RAM from now on:
+ * p2m_populate() takes from them instead of from the heap. -EINVAL: frame *bad is no RAM that we
+ * manage; -EBUSY: somebody still has it from the owner's last life. Passes mm_preempt_point().
+ */
+int domain_add_static(struct domain_pages *owner, mfn_t m, uint64_t nr, mfn_t *bad) __must_check;
 /* A xenheap page becomes visible as the owner's: one reference, given back by xenheap_unshare().
  * Cleared by the caller. */
 int xenheap_share(void *va, struct domain_pages *owner) __must_check;

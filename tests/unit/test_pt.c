@@ -1,5 +1,5 @@
 /* The page-table engine, and the hypervisor's own mappings on top of it. */
-/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/slab.c common/mm/pt.c common/mm/pt_read.c common/mm/hyp_map.c common/mm/vmap.c tests/fake/mm_world.c */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/slab.c common/mm/pt.c common/mm/pt_read.c common/mm/hyp_map.c common/mm/vmap.c tests/fake/mm_world.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

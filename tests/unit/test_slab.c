@@ -1,5 +1,5 @@
 /* Small objects of the hypervisor: hv_zalloc, hv_free. */
-/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/pt_read.c common/mm/slab.c tests/fake/mm_world.c */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/pt_read.c common/mm/slab.c tests/fake/mm_world.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
