@@ -6,8 +6,11 @@
 #include <hv/spinlock.h>
 #include <hv/timer.h>
 #include <hv/types.h>
+#include <hv/xen_abi.h>
 
 struct domain;
+struct evtchn;
+struct fifo;
 struct page_info;
 struct vcpu;
 
@@ -42,8 +45,30 @@ struct console_io {
     char keys[CONSOLE_IO_KEYS];
 };
 
+/* Of one vCPU. */
+struct vcpu_events {
+    struct vcpu_info *info;       /* where its flags are; atomic */
+    struct page_info *page;       /* the guest's, once registered; with a reference */
+    struct vcpu_info own;         /* stands in until then */
+    uint32_t virq_port[NR_VIRQS]; /* 0: not bound; atomic */
+};
+
+/* common/abi/evtchn.h says more. Guarded by lock where nothing else is said. */
+struct events {
+    spinlock_t lock;        /* RANK_EVTCHN */
+    uint32_t nr_ports;      /* in the table; atomic, only grows */
+    uint32_t first_free;    /* no port below it is free */
+    struct evtchn **bucket; /* EVTCHNS_PER_BUCKET ports each */
+    uint64_t *used;         /* a bit for each port that may be */
+    struct fifo *fifo;      /* of new ports; NULL: 2-level. Changed only by who has `changing` */
+    bool changing;          /* atomic: events_change_begin() */
+    uint32_t pollers;       /* atomic: vCPUs that poll */
+    struct vcpu_events *vcpu;
+};
+
 struct domain_abi {
     void *shared_info; /* one xenheap page */
+    struct events events;
     struct grant_frames grant;
     struct console_io console_io;
     uint64_t console_pfn;      /* HVM_PARAM_CONSOLE_PFN and _EVTCHN; 0: no ring */

@@ -14,12 +14,14 @@
 #include <asm/nospec.h>
 
 #include "abi.h"
+#include "evtchn.h"
 
 static const hypercall_t hypercalls[] = {
     [__HYPERVISOR_memory_op] = do_memory_op,
     [__HYPERVISOR_multicall] = do_multicall,
     [__HYPERVISOR_xen_version] = do_xen_version,
     [__HYPERVISOR_console_io] = do_console_io,
+    [__HYPERVISOR_event_channel_op] = do_event_channel_op,
     [__HYPERVISOR_grant_table_op] = do_grant_table_op,
     [__HYPERVISOR_vm_assist] = do_vm_assist,
     [__HYPERVISOR_vcpu_op] = do_vcpu_op,
@@ -80,12 +82,17 @@ static int abi_create(struct domain *d) {
     rc = xenheap_share(abi->shared_info, &d->pages);
     if (rc)
         goto free_page;
+    rc = events_create(d);
+    if (rc)
+        goto unshare;
     rc = grant_frames_init(d);
     if (!rc) {
         console_io_init(d);
         watchdogs_init(d);
         return 0;
     }
+    events_destroy(d);
+unshare:
     xenheap_unshare(abi->shared_info);
     goto free;
 free_page:
@@ -100,6 +107,7 @@ static void abi_destroy(struct domain *d) {
     watchdogs_stop(d);
     console_io_destroy(d);
     grant_frames_destroy(d);
+    events_destroy(d);
     xenheap_unshare(d->abi->shared_info);
 }
 
@@ -109,7 +117,7 @@ static void abi_free(struct domain *d) {
 }
 
 static void abi_die(struct domain *d) {
-    (void)d;
+    events_quiesce(d);
 }
 
 static unsigned abi_audit(struct domain *d) {

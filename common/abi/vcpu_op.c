@@ -3,13 +3,8 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/hypercall.h>
-#include <hv/xen_abi.h>
 
-#include <xen/vcpu.h>
-
-#include <asm/nospec.h>
-
-#include "abi.h"
+#include "evtchn.h"
 
 int64_t do_vcpu_op(struct vcpu *v, const uint64_t *args) {
     const struct domain *d = v->domain;
@@ -23,6 +18,8 @@ int64_t do_vcpu_op(struct vcpu *v, const uint64_t *args) {
     switch ((uint32_t)args[0]) {
     case VCPUOP_register_runstate_memory_area:
         return runstate_register(target, arg);
+    case VCPUOP_register_vcpu_info:
+        return vcpu_info_register(v, target, arg);
     default:
         return -EINVAL;
     }

@@ -148,6 +148,7 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
     hv_strlcpy(d->name, name, sizeof(d->name));
     d->max_vcpus = vcpus;
     d->max_grant_version = 1;
+    d->max_evtchn_port = 1023;
     d->log = (struct ratelimit)RATELIMIT_INIT;
     domain_pages_init(&d->pages, id, max_pages);
     list_init(&d->link);
@@ -235,6 +236,8 @@ void domain_destroy(struct domain *d) {
     list_del(&d->link);
     spin_unlock(&domains_lock);
 
+    if (d->abi)
+        abi_ops->die(d); /* from here on no other domain can reach its vCPUs */
     if (d->vpl011)
         vpl011_destroy(d);
     d->pages.dying = true;
@@ -242,8 +245,6 @@ void domain_destroy(struct domain *d) {
     destroy_vcpus(d); /* with their timers, which may raise lines of the vGIC */
     vgic_destroy_domain(d);
     domain_drop_mmio(d);
-    if (d->abi)
-        abi_ops->die(d);
     while (p2m_relinquish(&d->p2m) == -EAGAIN)
         preempt_point();
     if (d->abi)

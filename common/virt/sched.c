@@ -178,7 +178,7 @@ static void sched_softirq(void) {
  */
 static bool wake_locked(struct runqueue *rq, struct vcpu *v) {
     if (v->state != VCPU_BLOCKED) {
-        v->wake_pending = !v->domain;
+        v->wake_pending = !v->domain || READ_ONCE(v->polling);
         return false;
     }
     v->state = VCPU_RUNNABLE;

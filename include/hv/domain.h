@@ -61,6 +61,7 @@ struct domain {
 
     struct domain_abi *abi;            /* of the hypercall layer; NULL before it exists */
     uint32_t max_grant_version;        /* 1 or 2; set before it runs */
+    uint32_t max_evtchn_port;          /* the highest event channel; set before it runs */
     bool privileged;                   /* has rights over other domains; set before it runs */
     const struct guest_config *config; /* what it was built from; owned by common/boot */
 };

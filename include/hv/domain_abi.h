@@ -8,7 +8,8 @@ struct domain_abi; /* common/abi */
 
 struct domain_abi_ops {
     int (*create)(struct domain *d); /* sets d->abi; 0 or -ENOMEM */
-    /* No vCPU is left: gives up what it has of other domains, and tells them off. Preemptible. */
+    /* No vCPU runs any more, and nothing has been freed: gives up what it has of other domains, and
+     * tells them off. Preemptible. */
     void (*die)(struct domain *d);
     void (*destroy)(struct domain *d); /* nothing is mapped any more; frees pages, keeps d->abi */
     void (*free)(struct domain *d);    /* no reference to the domain is left: frees d->abi */

@@ -28,6 +28,8 @@ int64_t do_vcpu_op(struct vcpu *v, const uint64_t *args);
 int64_t do_vm_assist(struct vcpu *v, const uint64_t *args);
 int64_t do_xen_version(struct vcpu *v, const uint64_t *args);
 int64_t do_memory_op(struct vcpu *v, const uint64_t *args);
+int64_t do_vcpu_op(struct vcpu *v, const uint64_t *args);
+int64_t do_event_channel_op(struct vcpu *v, const uint64_t *args);
 int64_t do_grant_table_op(struct vcpu *v, const uint64_t *args);
 
 /*

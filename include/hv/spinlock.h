@@ -15,10 +15,13 @@
  * part. */
 enum lock_rank {
     RANK_NONE = 0,
-    RANK_DOMAINS, /* the list of domains */
-    RANK_DOMAIN,  /* a domain's lifecycle */
-    RANK_EVTCHN,
+    RANK_EVTCHN_BIND, /* between domains: found with it held */
+    RANK_DOMAINS,     /* the list of domains */
+    RANK_DOMAIN,      /* a domain's lifecycle */
     RANK_GRANT,
+    RANK_EVTCHN,       /* a domain's table of ports */
+    RANK_EVTCHN_PORT,  /* one port */
+    RANK_EVTCHN_QUEUE, /* a vCPU's queues of FIFO events */
     RANK_P2M,
     RANK_P2M_POOL,
     RANK_IOMMU,       /* which stream belongs to whom */

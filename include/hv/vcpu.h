@@ -47,7 +47,8 @@ struct vcpu {
     unsigned cpu;          /* where it runs or last ran */
     bool on_cpu;           /* its stack is in use (cleared after its state is saved); likewise */
     bool in_queue;
-    bool wake_pending; /* threads: woken before they blocked */
+    bool wake_pending; /* threads and who polls: woken before they blocked */
+    bool polling;      /* for events; set and cleared by the vCPU itself */
     struct list run_link;
     struct vcpu_times times;
     uint64_t runstate_area; /* 0: its times are not told to the guest; atomic */

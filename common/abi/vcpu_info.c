@@ -1,0 +1,77 @@
+/* Where a vCPU's event flags are: in the shared info, or in a page of the guest's choice. */
+#include <hv/bits.h>
+#include <hv/errno.h>
+#include <hv/guest_copy.h>
+#include <hv/guest_map.h>
+#include <hv/hypercall.h>
+#include <hv/page.h>
+#include <hv/string.h>
+#include <hv/vcpu.h>
+
+#include "evtchn.h"
+
+struct page_info *guest_page_pin(struct domain *d, uint64_t g) {
+    enum p2m_type type;
+    struct page_info *page =
+        g < p2m_gfn_limit(&d->p2m) ? p2m_get_page(&d->p2m, gfn(g), &type) : NULL;
+
+    if (page && type != P2M_RAM_RW) {
+        put_page(page);
+        page = NULL;
+    }
+    return page;
+}
+
+void vcpu_info_release(struct vcpu_events *ve) {
+    if (ve->page)
+        put_page(ve->page);
+    ve->page = NULL;
+}
+
+/*
+ * The old place is left as it is: whoever raises an event meanwhile may write there still. So
+ * everything is told as pending in the new one, where the guest then looks for itself.
+ */
+static void move(struct vcpu *v, struct vcpu_events *ve, struct vcpu_info *to) {
+    memcpy(to, ve->info, sizeof(*to));
+    __atomic_store_n(&ve->info, to, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&to->evtchn_pending_sel, ~(xen_ulong_t)0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&to->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+    vgic_inject_edge(v->domain, v, GUEST_EVTCHN_PPI);
+}
+
+static int place(struct vcpu *v, uint64_t g, uint32_t offset) {
+    struct domain *d = v->domain;
+    struct events *ev = &d->abi->events;
+    struct vcpu_events *ve = &ev->vcpu[v->id];
+    struct page_info *page;
+    bool mine;
+
+    if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
+        return -ENXIO;
+    page = guest_page_pin(d, g);
+    if (!page)
+        return -EINVAL;
+    spin_lock(&ev->lock);
+    mine = !ve->page;
+    if (mine)
+        ve->page = page;
+    spin_unlock(&ev->lock);
+    if (!mine) {
+        put_page(page);
+        return -EINVAL;
+    }
+    move(v, ve, (struct vcpu_info *)((char *)page_to_virt(page) + offset));
+    return 0;
+}
+
+/* Of the caller itself, or of a vCPU that is off: another one may be reading its old place. */
+int64_t vcpu_info_register(struct vcpu *v, struct vcpu *target, vaddr_t arg) {
+    struct vcpu_register_vcpu_info op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (target != v && READ_ONCE(target->state) != VCPU_OFFLINE)
+        return -EINVAL;
+    return place(target, op.mfn, op.offset);
+}
