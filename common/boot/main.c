@@ -10,6 +10,7 @@
 #include <hv/gic.h>
 #include <hv/guests.h>
 #include <hv/hypercall.h>
+#include <hv/iommu.h>
 #include <hv/irq.h>
 #include <hv/keys.h>
 #include <hv/mm.h>
@@ -99,6 +100,7 @@ void hv_main(uint64_t fdt_addr) {
     features_print();
     p2m_global_init(); /* stage 2 is shaped by what every CPU can do */
     guest_features_init();
+    iommu_init(fdt);
 
     domains_init();
     abi_init();

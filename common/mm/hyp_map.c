@@ -40,7 +40,7 @@ static void flush_range(struct pt *pt, uint64_t va, uint64_t size) {
     tlb_flush_hyp((vaddr_t)va, size);
 }
 
-static const struct pt_ops hyp_ops = {take_table, keep_table, flush_range};
+static const struct pt_ops hyp_ops = {.take = take_table, .give = keep_table, .flush = flush_range};
 
 static struct pt hyp_pt(void) {
     return (struct pt){.root = hyp_root(), .start_level = 0, .addr_bits = 48, .ops = &hyp_ops};

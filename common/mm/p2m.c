@@ -19,7 +19,7 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
     page_list_init(&p2m->pool);
     p2m->pool_free = p2m->pool_total = 0;
     p2m->owner = (struct domain_pages *)owner;
-    p2m->dying = false;
+    p2m->dying = p2m->keep_tables = false;
     p2m->max_mapped_gfn = 0;
     p2m->relinquish_next = 0;
     p2m->mirror = NULL;
@@ -48,6 +48,11 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
 
 void p2m_destroy(struct p2m *p2m) {
     tlb_flush_vmid(p2m->vttbr);
+    if (unlikely(p2m->keep_tables)) {
+        printk("leaking %u table pages of d%u: a device may still walk them\n", p2m->pool_total,
+               p2m->owner->domid);
+        return;
+    }
     vmid_free(p2m->vmid);
     p2m_pt_ops.give(&p2m->pt, phys_to_virt(p2m->pt.root));
     p2m_pool_drain(p2m);

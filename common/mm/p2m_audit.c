@@ -121,6 +121,8 @@ unsigned p2m_audit(struct p2m *p2m) {
     (void)pt_walk(&p2m->pt, 0, 1ULL << p2m->pt.addr_bits, audit_leaf, &a);
     audit_owner(&a);
     audit_pool(&a);
+    if (p2m->mirror)
+        a.breaches += p2m->mirror->audit(p2m->mirror_arg);
     read_unlock(&p2m->lock);
     if (a.breaches > AUDIT_MAX_LINES)
         printk("audit: d%u: %u breaches in all\n", p2m->owner->domid, a.breaches);

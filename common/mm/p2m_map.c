@@ -55,21 +55,13 @@ static int64_t displace_needs(const struct p2m *p2m, const struct pt_request *rq
     return split < 0 ? split : split + (int64_t)below;
 }
 
-static int mirror_prepare(struct p2m *p2m, gfn_t g, uint64_t nr) {
-    return likely(!p2m->mirror) ? 0 : p2m->mirror->prepare(p2m->mirror_arg, g, nr);
+static int mirror_prepare(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
+    return likely(!p2m->mirror) ? 0 : p2m->mirror->prepare(p2m->mirror_arg, g, m, nr, t);
 }
 
 static void mirror_map(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
-    if (likely(!p2m->mirror))
-        return;
-    for (uint64_t i = 0; i < nr;) {
-        unsigned order = fls64(nr - i);
-
-        if ((g.gfn + i) | (m.mfn + i))
-            order = MIN(order, ffs64((g.gfn + i) | (m.mfn + i)));
-        p2m->mirror->map(p2m->mirror_arg, gfn_add(g, i), mfn_add(m, i), order, t);
-        i += 1ULL << order;
-    }
+    if (unlikely(p2m->mirror != NULL))
+        p2m->mirror->map(p2m->mirror_arg, g, m, nr, t);
 }
 
 /* Entry and GFN change together: both before the lock is released (invariant 4). */
@@ -109,7 +101,7 @@ static int map_page(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *e
         return -EBUSY;
     if (!entry && missing > p2m->pool_free)
         return -ENOMEM;
-    rc = mirror_prepare(p2m, g, 1);
+    rc = mirror_prepare(p2m, g, m, 1, t);
     if (rc)
         return rc;
     if (p2m_type_in(t, P2M_ANY_XENHEAP) && !get_pages(mfn_to_page(m), 1, p2m->owner))
@@ -145,7 +137,7 @@ static int map_range(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_ty
         return (int)needed;
     if (needed > p2m->pool_free)
         return -ENOMEM;
-    rc = mirror_prepare(p2m, g, nr);
+    rc = mirror_prepare(p2m, g, m, nr, t);
     if (rc)
         return rc;
     if (p2m_type_in(t, P2M_ANY_XENHEAP) && !get_pages(mfn_to_page(m), nr, p2m->owner))

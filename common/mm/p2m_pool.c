@@ -38,7 +38,7 @@ static void flush_entry(struct pt *pt, uint64_t va, uint64_t size) {
     tlb_flush_ipa(p2m_of(pt)->vttbr, va, 1, size);
 }
 
-const struct pt_ops p2m_pt_ops = {take_table, give_table, flush_entry};
+const struct pt_ops p2m_pt_ops = {.take = take_table, .give = give_table, .flush = flush_entry};
 
 int p2m_pool_fill(struct p2m *p2m, uint32_t pages) {
     for (; pages; pages--) {

@@ -49,7 +49,14 @@ static void finish_run(struct drop *d) {
     d->nr = 0;
 }
 
-static void mark_leaked(struct page_info *page, uint64_t nr) {
+/* Those of others too: a page is leaked when its owner gives it up. Told here, once for the run. */
+static void mark_leaked(const struct p2m *p2m, enum p2m_type t, struct page_info *page,
+                        uint64_t nr) {
+    if (t == P2M_MMIO_DIRECT)
+        return;
+    printk("leaking mfn %#llx, %llu page%s, seen by d%u: a device may still reach it\n",
+           (unsigned long long)page_to_mfn(page).mfn, (unsigned long long)nr, nr == 1 ? "" : "s",
+           p2m->owner->domid);
     for (uint64_t i = 0; i < nr; i++)
         __atomic_fetch_or(&page[i].count_info, PGC_leaked, __ATOMIC_RELAXED);
 }
@@ -62,10 +69,10 @@ static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
     uint64_t nr = size >> PAGE_SHIFT;
 
     (void)level;
+    if (unlikely(d->leak))
+        mark_leaked(d->p2m, t, page, nr);
     if (!p2m_type_in(t, P2M_TRACKED | P2M_ANY_FOREIGN))
         return;
-    if (unlikely(d->leak))
-        mark_leaked(page, nr);
     if (p2m_type_in(t, P2M_TRACKED))
         for (uint64_t i = 0; i < nr; i++)
             page_set_gfn(&page[i], gfn_add(g, i), INVALID_GFN);
@@ -83,20 +90,8 @@ static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
 
 /* The device's view goes before any frame is let go. False: it could not be made sure of. */
 static bool unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size) {
-    uint64_t g = va >> PAGE_SHIFT, end = g + (size >> PAGE_SHIFT);
-    bool sure = true;
-
-    if (likely(!p2m->mirror))
-        return true;
-    while (g < end) {
-        unsigned order = fls64(end - g);
-
-        if (g)
-            order = MIN(order, ffs64(g));
-        sure &= !p2m->mirror->unmap(p2m->mirror_arg, gfn(g), order);
-        g += 1ULL << order;
-    }
-    return sure;
+    return likely(!p2m->mirror) ||
+           !p2m->mirror->unmap(p2m->mirror_arg, gfn(va >> PAGE_SHIFT), size >> PAGE_SHIFT);
 }
 
 /* drop_leaf() for one page, without the run. */
@@ -104,9 +99,8 @@ static void drop_page(struct p2m *p2m, uint64_t va, pte_t old) {
     struct page_info *page = mfn_to_page(mfn(pte_addr(old) >> PAGE_SHIFT));
     enum p2m_type t = p2m_pte_type(old);
 
-    if (unlikely(!unmap_mirror(p2m, va, PAGE_SIZE)) &&
-        p2m_type_in(t, P2M_TRACKED | P2M_ANY_FOREIGN))
-        mark_leaked(page, 1);
+    if (unlikely(!unmap_mirror(p2m, va, PAGE_SIZE)))
+        mark_leaked(p2m, t, page, 1);
     if (p2m_type_in(t, P2M_TRACKED))
         page_set_gfn(page, gfn(va >> PAGE_SHIFT), INVALID_GFN);
     if (p2m_type_in(t, P2M_ANY_RAM))

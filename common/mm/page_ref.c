@@ -80,10 +80,12 @@ static void last_put(struct page_info *page) {
 
     disown(page, to_reserve);
     if (unlikely(why != NULL)) {
+        /* One that a device may still reach was told when it was marked. */
+        if (!(page->count_info & PGC_leaked))
+            printk("leaking mfn %#llx of d%u: %s, type_info %#llx\n",
+                   (unsigned long long)page_to_mfn(page).mfn, domid, why,
+                   (unsigned long long)page->type_info);
         page->count_info |= PGC_leaked;
-        printk("leaking mfn %#llx of d%u: %s, type_info %#llx\n",
-               (unsigned long long)page_to_mfn(page).mfn, domid, why,
-               (unsigned long long)page->type_info);
         return;
     }
     if (to_reserve)

@@ -29,14 +29,15 @@ enum pt_action pt_choose_action(enum pt_have have, enum pt_want want, bool whole
 
 /* ---- prepare ---- */
 
-static bool leaf_allowed(unsigned level, uint64_t va, uint64_t pa) {
-    return level >= PT_MIN_BLOCK_LEVEL && !((va | pa) & (pt_entry_size(level) - 1));
+static bool leaf_allowed(const struct pt *pt, unsigned level, uint64_t va, uint64_t pa) {
+    return level >= PT_MIN_BLOCK_LEVEL && level >= pt->leaf_level &&
+           !((va | pa) & (pt_entry_size(level) - 1));
 }
 
 static enum pt_action choose(const struct pt *pt, const struct pt_request *rq, enum pt_have have,
                              unsigned level, uint64_t va, uint64_t end) {
     return pt_choose_action(have, rq->want, end - va == pt_entry_size(level),
-                            leaf_allowed(level, va, rq->pa + (va - rq->va)), !pt->counted);
+                            leaf_allowed(pt, level, va, rq->pa + (va - rq->va)), !pt->counted);
 }
 
 /* A missing table is thought full of `have`. */
@@ -81,6 +82,18 @@ int64_t pt_tables_needed(const struct pt *pt, const struct pt_request *rq) {
 
 /* ---- map ---- */
 
+static void write_entry(struct pt *pt, pte_t *e, pte_t value) {
+    WRITE_ONCE(*e, value);
+    if (pt->ops->written)
+        pt->ops->written(pt, e, sizeof(*e));
+}
+
+static void link_table(struct pt *pt, pte_t *e, const pte_t *table) {
+    pt_link_table(e, table);
+    if (pt->ops->written)
+        pt->ops->written(pt, e, sizeof(*e));
+}
+
 static void map_level(struct pt *pt, const struct pt_request *rq, unsigned level, pte_t *table,
                       uint64_t va, uint64_t end) {
     unsigned added = 0;
@@ -91,13 +104,13 @@ static void map_level(struct pt *pt, const struct pt_request *rq, unsigned level
         next = pt_next_entry(level, va, end);
         switch (choose(pt, rq, pt_kind(*e, level), level, va, next)) {
         case PT_WRITE:
-            WRITE_ONCE(*e, pte_make_leaf(rq->pa + (va - rq->va), level, rq->attr));
+            write_entry(pt, e, pte_make_leaf(rq->pa + (va - rq->va), level, rq->attr));
             added++;
             break;
         case PT_ADD_TABLE:
             child = pt->ops->take(pt);
             map_level(pt, rq, level + 1, child, va, next);
-            pt_link_table(e, child);
+            link_table(pt, e, child);
             added++;
             break;
         case PT_DESCEND:
@@ -118,7 +131,7 @@ void pt_map(struct pt *pt, const struct pt_request *rq) {
 /* ---- unmap, first phase ---- */
 
 /* One leaf becomes a table of leaves that say the same; the old entry is gone everywhere in
- * between. */
+ * between, unless the walkers do without. */
 static pte_t *split_leaf(struct pt *pt, pte_t *e, unsigned level, uint64_t va) {
     uint64_t step = pt_entry_size(level + 1), pa = pte_addr(*e);
     pte_t attr = *e & ~(PTE_ADDR | PTE_VALID | PTE_TABLE);
@@ -127,18 +140,23 @@ static pte_t *split_leaf(struct pt *pt, pte_t *e, unsigned level, uint64_t va) {
     for (unsigned i = 0; i < PT_ENTRIES; i++)
         child[i] = pte_make_leaf(pa + i * step, level + 1, attr);
     pt_used_add(pt, child, PT_ENTRIES);
-    WRITE_ONCE(*e, 0);
-    pt->ops->flush(pt, ALIGN_DOWN(va, pt_entry_size(level)), pt_entry_size(level));
-    pt_link_table(e, child);
+    if (pt->ops->written)
+        pt->ops->written(pt, child, PAGE_SIZE);
+    if (pt->ops->flush) {
+        write_entry(pt, e, 0);
+        pt->ops->flush(pt, ALIGN_DOWN(va, pt_entry_size(level)), pt_entry_size(level));
+    }
+    link_table(pt, e, child);
     return child;
 }
 
 /* The table stays as it is until pt_reap(); its page_info remembers where it was. */
-static void unlink_table(pte_t *e, unsigned level, uint64_t va, struct pt_parked *out) {
+static void unlink_table(struct pt *pt, pte_t *e, unsigned level, uint64_t va,
+                         struct pt_parked *out) {
     struct page_info *page = virt_to_page(pt_child(*e));
 
     page->type_info = pt_pack_place(ALIGN_DOWN(va, pt_entry_size(level)), level + 1);
-    WRITE_ONCE(*e, 0);
+    write_entry(pt, e, 0);
     page_list_append(&out->tables, page);
     out->any = true;
 }
@@ -155,14 +173,14 @@ static void park_level(struct pt *pt, const struct pt_request *rq, unsigned leve
         case PT_SKIP:
             continue;
         case PT_CLEAR:
-            WRITE_ONCE(*e, pte_park(*e));
+            write_entry(pt, e, pte_park(*e));
             if (!out->leaves++)
                 out->first_leaf = va;
             out->any = true;
             removed++;
             continue;
         case PT_UNLINK:
-            unlink_table(e, level, va, out);
+            unlink_table(pt, e, level, va, out);
             removed++;
             continue;
         case PT_SPLIT:
@@ -176,7 +194,7 @@ static void park_level(struct pt *pt, const struct pt_request *rq, unsigned leve
         }
         park_level(pt, rq, level + 1, child, va, next, out);
         if (pt->counted && !pt_used(child)) {
-            unlink_table(e, level, va, out);
+            unlink_table(pt, e, level, va, out);
             removed++;
         }
     }

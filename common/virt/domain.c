@@ -6,6 +6,7 @@
 #include <hv/domain_abi.h>
 #include <hv/domain_mmio.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/mm.h>
 #include <hv/string.h>
 #include <hv/vpl011.h>
@@ -240,6 +241,7 @@ void domain_destroy(struct domain *d) {
         abi_ops->die(d); /* from here on no other domain can reach its vCPUs */
     if (d->vpl011)
         vpl011_destroy(d);
+    iommu_domain_destroy(d->iommu); /* its devices reach nothing from here on */
     d->pages.dying = true;
     d->p2m.dying = true;
     destroy_vcpus(d); /* with their timers, which may raise lines of the vGIC */
@@ -317,7 +319,12 @@ void domains_for_each(void (*fn)(struct domain *d)) {
     spin_unlock(&domains_lock);
 }
 
+static void crash_by_iommu(struct domain_pages *owner, const char *why) {
+    domain_crash(container_of(owner, struct domain, pages), "%s", why);
+}
+
 void domains_init(void) {
+    iommu_set_crash_hook(crash_by_iommu);
     audit_the_dead = cmdline_bool("audit", false);
     burier = hv_thread_create(burier_main, NULL);
     if (!burier)

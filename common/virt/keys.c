@@ -1,6 +1,7 @@
 /* Keys while the input goes to Holdfast itself: questions about the machine and its domains. */
 #include <hv/console.h>
 #include <hv/domain.h>
+#include <hv/iommu.h>
 #include <hv/keys.h>
 #include <hv/mm.h>
 #include <hv/printk.h>
@@ -47,6 +48,7 @@ static const struct {
     {'a', audit_domains, "audit every domain's memory"},
     {'d', show_domains, "domains"},
     {'h', show_help, "this help"},
+    {'i', iommu_show, "IOMMUs, and the devices behind them"},
     {'m', show_memory, "memory"},
 };
 

@@ -53,6 +53,7 @@ struct domain {
     uint64_t vtimer_offset; /* CNTVOFF_EL2 */
 
     struct p2m p2m;
+    struct iommu_domain *iommu; /* NULL: it has no devices that do DMA */
     struct vgic_dist vgic;
     struct mmio_map mmio;
     struct domain_mmio *own_mmio; /* device frames it was given, hv/domain_mmio.h */

@@ -89,6 +89,7 @@ struct iommu_table {
     paddr_t root;
     uint16_t vmid; /* of the IOMMUs' own numbers, at most 255 */
     uint8_t start_level, ipa_bits;
+    bool fwb; /* its attributes are for forced write-back */
 };
 
 struct iommu_ops {
@@ -107,7 +108,7 @@ struct iommu_ops {
 struct iommu {
     const struct iommu_ops *ops;
     const char *name;    /* for messages */
-    int node;            /* in the host tree */
+    uint32_t phandle;    /* in the host tree; 0: nothing refers to it */
     uint32_t stream_end; /* first stream number that it does not have */
     uint8_t oas_bits;    /* output addresses */
     bool stage2;         /* it can serve at all */

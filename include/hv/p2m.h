@@ -51,7 +51,8 @@ struct p2m {
     uint64_t vtcr;  /* the VTCR_EL2 value this table needs */
     uint64_t hcr;   /* bits of HCR_EL2 this table needs */
     uint16_t vmid;
-    bool dying; /* no new mapping any more (invariant 10) */
+    bool dying;       /* no new mapping any more (invariant 10) */
+    bool keep_tables; /* a device may still walk them: they are leaked */
     struct domain_pages *owner;
     struct page_list pool;          /* free table pages, all zero */
     uint32_t pool_free, pool_total; /* pool_total counts the root as well */
@@ -62,15 +63,20 @@ struct p2m {
     void *mirror_arg;
 };
 
-/* Called under the write lock for every change of frame or DMA permission, before it returns
- * (smmu.md). */
+/*
+ * Called under the write lock for every change of a frame or of what may be done with it, before
+ * the change returns (docs/smmu.md). Ranges, so that each costs one pass and one flush.
+ */
 struct p2m_mirror_ops {
-    /* Has what mapping [g, g+nr) can take, so that map() cannot fail. 0 or -ENOMEM; the p2m changes
-     * nothing then. */
-    int (*prepare)(void *arg, gfn_t g, uint64_t nr);
-    void (*map)(void *arg, gfn_t g, mfn_t m, unsigned order, enum p2m_type t);
-    /* Returns when no device can use the old entries. Not 0: it could not be made sure of. */
-    int (*unmap)(void *arg, gfn_t g, unsigned order);
+    /* Has what the map() that follows can take, so that it cannot fail. 0, -ENOMEM, or -ERANGE
+     * (beyond what devices can address); the p2m changes nothing then. */
+    int (*prepare)(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t);
+    void (*map)(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t);
+    /* Returns when no device can use the old entries. Not 0: it could not be made sure of, and the
+     * frames are leaked. */
+    int (*unmap)(void *arg, gfn_t g, uint64_t nr);
+    /* Invariant 17; prints each breach and returns their number. */
+    unsigned (*audit)(void *arg);
 };
 
 /* Chooses IPA size, root shape and VTCR from what this CPU model offers; all CPUs must agree. Boot
@@ -129,6 +135,16 @@ struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t);
 /* GFN at which the owner has the page, under the read lock; INVALID_GFN: nowhere. For reports only.
  */
 gfn_t p2m_gfn_of(struct p2m *p2m, const struct page_info *page);
+
+/* Every mapping in ascending order, whole entries. Stops at the first non-zero return, and returns
+ * it. The lock is held. */
+typedef int (*p2m_visit_fn)(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t);
+int p2m_visit_locked(struct p2m *p2m, p2m_visit_fn fn, void *arg);
+/*
+ * From here on the mirror follows; it is given what is mapped already. 0, or the error of its
+ * prepare(), then it is not set. NULL takes the mirror away.
+ */
+int p2m_set_mirror(struct p2m *p2m, const struct p2m_mirror_ops *ops, void *arg) __must_check;
 
 /*
  * Unmaps everything in steps of bounded work, then gives up what the owner has left: -EAGAIN when

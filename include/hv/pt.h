@@ -24,8 +24,13 @@ struct pt_ops {
     pte_t *(*take)(struct pt *pt);
     /* A zeroed table page that nothing refers to any more. Only with `counted`. */
     void (*give)(struct pt *pt, pte_t *table);
-    /* Nobody uses the entry for va, of this size, any more: between break and make of a split. */
+    /* Nobody uses the entry for va, of this size, any more: between break and make of a split.
+     * NULL: all walkers take a block's change into a table as it is (level 2 of break-before-make).
+     */
     void (*flush)(struct pt *pt, uint64_t va, uint64_t size);
+    /* Entries were written, and a walker that sees no cache must see them before any that lead to
+     * them. NULL: there is no such walker. Single-page functions do without. */
+    void (*written)(struct pt *pt, const void *at, size_t size);
 };
 
 struct pt {
@@ -37,6 +42,7 @@ struct pt {
      * it (the hypervisor's own tables, partly older than the frame table) tables stay for ever.
      */
     bool counted;
+    uint8_t leaf_level; /* leaves are of this level or below; 0: wherever blocks may be */
     const struct pt_ops *ops;
 };
 

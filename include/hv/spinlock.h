@@ -24,10 +24,11 @@ enum lock_rank {
     RANK_EVTCHN_QUEUE, /* a vCPU's queues of FIFO events */
     RANK_P2M,
     RANK_P2M_POOL,
-    RANK_IOMMU,       /* which stream belongs to whom */
-    RANK_IOMMU_QUEUE, /* an IOMMU's command queue */
-    RANK_PAGE_ALLOC,  /* a domain's page list and counts */
-    RANK_SLAB,        /* small objects; may take RANK_HEAP for a page */
+    RANK_IOMMU_EVENTS, /* an IOMMU's fault records */
+    RANK_IOMMU,        /* which stream belongs to whom */
+    RANK_IOMMU_QUEUE,  /* an IOMMU's command queue */
+    RANK_PAGE_ALLOC,   /* a domain's page list and counts */
+    RANK_SLAB,         /* small objects; may take RANK_HEAP for a page */
     RANK_HEAP,
     RANK_HYP_MAP,
     RANK_VPL011,

@@ -1,0 +1,1 @@
+obj-y += smmu.o cmdq.o strtab.o evtq.o
