@@ -7,9 +7,6 @@
 #include <asm/atomic.h>
 #include <asm/barrier.h>
 
-#define TICKET_NEXT (1u << 16) /* one ticket, in spinlock_t.word */
-#define RW_WRITER (1u << 31)
-
 #if HF_DEBUG
 
 /* What this CPU holds. Locks are not held across a stack switch, so this belongs to the CPU. */
@@ -106,20 +103,11 @@ void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name) {
     INIT_DEBUG(l, rank, name);
 }
 
-/* Draws a ticket and waits until it is called. */
 static void acquire(spinlock_t *l, bool pair) {
-    uint16_t mine, owner;
-
     CHECK_RANK(l, pair);
-    mine = (uint16_t)(atomic_add32(&l->word, TICKET_NEXT) >> 16);
-    while ((owner = load_acquire(&l->owner)) != mine)
-        cpu_wait_while16(&l->owner, owner);
+    ticket_lock(l);
     SET_HOLDER(l);
     NOTE_HELD(l);
-}
-
-void spin_lock(spinlock_t *l) {
-    acquire(l, false);
 }
 
 /* Cannot wait, so cannot deadlock: any rank will do. */
@@ -133,10 +121,10 @@ bool spin_trylock(spinlock_t *l) {
     return true;
 }
 
-void spin_unlock(spinlock_t *l) {
+static void release(spinlock_t *l) {
     NOTE_RELEASED(l);
     CLEAR_HOLDER(l);
-    store_release(&l->owner, (uint16_t)(l->owner + 1));
+    ticket_unlock(l);
 }
 
 bool spin_is_held(const spinlock_t *l) {
@@ -158,9 +146,9 @@ void spin_lock_pair(spinlock_t *a, spinlock_t *b) {
 }
 
 void spin_unlock_pair(spinlock_t *a, spinlock_t *b) {
-    spin_unlock(a);
+    release(a);
     if (a != b)
-        spin_unlock(b);
+        release(b);
 }
 
 void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name) {
@@ -169,51 +157,68 @@ void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name) {
     INIT_DEBUG(l, rank, name);
 }
 
-/* A writer that waits keeps new readers out, so readers cannot starve it. */
+void rw_wait_read(rwlock_t *l) {
+    uint32_t waiting = load_relaxed(&l->writers_waiting);
+    uint32_t word = load_relaxed(&l->word);
+
+    if (waiting)
+        cpu_wait_while32(&l->writers_waiting, waiting);
+    else if (word & RW_WRITER)
+        cpu_wait_while32(&l->word, word);
+}
+
+void rw_wait_write(rwlock_t *l) {
+    uint32_t word;
+
+    atomic_add32(&l->writers_waiting, 1);
+    while ((word = cmpxchg32(&l->word, 0, RW_WRITER)) != 0)
+        cpu_wait_while32(&l->word, word);
+    atomic_sub32(&l->writers_waiting, 1);
+}
+
+static void acquire_write(rwlock_t *l, bool pair) {
+    CHECK_RANK(l, pair);
+    rw_lock_write(l);
+    SET_HOLDER(l);
+    NOTE_HELD(l);
+}
+
+static void release_write(rwlock_t *l) {
+    NOTE_RELEASED(l);
+    CLEAR_HOLDER(l);
+    rw_unlock_write(l);
+}
+
+#if HF_DEBUG
+
+void spin_lock(spinlock_t *l) {
+    acquire(l, false);
+}
+
+void spin_unlock(spinlock_t *l) {
+    release(l);
+}
+
 void read_lock(rwlock_t *l) {
     CHECK_RANK(l, false);
-    for (;;) {
-        uint32_t waiting = load_relaxed(&l->writers_waiting);
-        uint32_t word = load_relaxed(&l->word);
-
-        if (waiting)
-            cpu_wait_while32(&l->writers_waiting, waiting);
-        else if (word & RW_WRITER)
-            cpu_wait_while32(&l->word, word);
-        else if (cmpxchg32(&l->word, word, word + 1) == word)
-            break;
-    }
+    rw_lock_read(l);
     NOTE_HELD(l);
 }
 
 void read_unlock(rwlock_t *l) {
     NOTE_RELEASED(l);
-    atomic_sub32(&l->word, 1);
-}
-
-static void write_acquire(rwlock_t *l, bool pair) {
-    CHECK_RANK(l, pair);
-    if (cmpxchg32(&l->word, 0, RW_WRITER) != 0) {
-        uint32_t word;
-
-        atomic_add32(&l->writers_waiting, 1);
-        while ((word = cmpxchg32(&l->word, 0, RW_WRITER)) != 0)
-            cpu_wait_while32(&l->word, word);
-        atomic_sub32(&l->writers_waiting, 1);
-    }
-    SET_HOLDER(l);
-    NOTE_HELD(l);
+    rw_unlock_read(l);
 }
 
 void write_lock(rwlock_t *l) {
-    write_acquire(l, false);
+    acquire_write(l, false);
 }
 
 void write_unlock(rwlock_t *l) {
-    NOTE_RELEASED(l);
-    CLEAR_HOLDER(l);
-    store_release(&l->word, 0u);
+    release_write(l);
 }
+
+#endif
 
 bool rw_is_write_held(const rwlock_t *l) {
 #if HF_DEBUG
@@ -234,13 +239,13 @@ bool rw_is_held(const rwlock_t *l) {
 void write_lock_pair(rwlock_t *a, rwlock_t *b) {
     rwlock_t *first = a < b ? a : b;
 
-    write_acquire(first, false);
+    acquire_write(first, false);
     if (a != b)
-        write_acquire(first == a ? b : a, true);
+        acquire_write(first == a ? b : a, true);
 }
 
 void write_unlock_pair(rwlock_t *a, rwlock_t *b) {
-    write_unlock(a);
+    release_write(a);
     if (a != b)
-        write_unlock(b);
+        release_write(b);
 }

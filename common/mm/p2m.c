@@ -61,10 +61,6 @@ void p2m_destroy(struct p2m *p2m) {
                p2m->pool_total);
 }
 
-uint64_t p2m_gfn_limit(const struct p2m *p2m) {
-    return 1ULL << (p2m->pt.addr_bits - PAGE_SHIFT);
-}
-
 /* ---- asking ---- */
 
 static mfn_t lookup_locked(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order) {

@@ -7,16 +7,6 @@
 
 /* ---- lists ---- */
 
-void page_list_push(struct page_list *l, struct page_info *page) {
-    page->prev = PAGE_LINK_NONE;
-    page->next = l->head;
-    if (l->head == PAGE_LINK_NONE)
-        l->tail = page_link(page);
-    else
-        frame_table[l->head].prev = page_link(page);
-    l->head = page_link(page);
-}
-
 /* [first, last] are linked to each other already. */
 static void append_chain(struct page_list *l, struct page_info *first, struct page_info *last) {
     first->prev = l->tail;
@@ -28,31 +18,8 @@ static void append_chain(struct page_list *l, struct page_info *first, struct pa
     l->tail = page_link(last);
 }
 
-void page_list_cut(struct page_list *l, struct page_info *first, struct page_info *last) {
-    if (first->prev == PAGE_LINK_NONE)
-        l->head = last->next;
-    else
-        frame_table[first->prev].next = last->next;
-    if (last->next == PAGE_LINK_NONE)
-        l->tail = first->prev;
-    else
-        frame_table[last->next].prev = first->prev;
-}
-
 void page_list_append(struct page_list *l, struct page_info *page) {
     append_chain(l, page, page);
-}
-
-void page_list_del(struct page_list *l, struct page_info *page) {
-    page_list_cut(l, page, page);
-}
-
-struct page_info *page_list_pop(struct page_list *l) {
-    struct page_info *page = page_list_first(l);
-
-    if (page)
-        page_list_del(l, page);
-    return page;
 }
 
 /* ---- a domain's pages ---- */

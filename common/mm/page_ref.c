@@ -1,34 +1,8 @@
-/* References to a page: taking, dropping, and what happens with the last one. */
+/* What happens with the last reference to a page, and writable use. */
 #include <hv/page.h>
 #include <hv/printk.h>
 
 #include "static_mem.h"
-
-static bool get_page_if_used(struct page_info *page) {
-    count_info_t old = __atomic_load_n(&page->count_info, __ATOMIC_RELAXED);
-
-    do {
-        count_info_t refs = old & PGC_COUNT_MASK;
-
-        if (!refs || refs == PGC_COUNT_MASK)
-            return false;
-    } while (!__atomic_compare_exchange_n(&page->count_info, &old, old + 1, true, __ATOMIC_ACQUIRE,
-                                          __ATOMIC_RELAXED));
-    return true;
-}
-
-bool get_page(struct page_info *page, const struct domain_pages *owner) {
-    if (!get_page_if_used(page))
-        return false;
-    if (likely(page->u.owner == owner))
-        return true;
-    put_page(page);
-    return false;
-}
-
-bool get_page_any(struct page_info *page) {
-    return get_page_if_used(page);
-}
 
 /*
  * Off the owner's lists. A static page goes to the reserve under the same lock: free for the
@@ -73,11 +47,12 @@ static const char *why_not_free(const struct page_info *page) {
     return NULL;
 }
 
-static void last_put(struct page_info *page) {
+void page_last_put(struct page_info *page) {
     const char *why = why_not_free(page);
     unsigned domid = page->u.owner ? page->u.owner->domid : 0xffffu;
     bool to_reserve = !why && (page->count_info & PGC_static);
 
+    BUG_ON(page->count_info & PGC_COUNT_MASK); /* there was none to drop */
     disown(page, to_reserve);
     if (unlikely(why != NULL)) {
         /* One that a device may still reach was told when it was marked. */
@@ -92,14 +67,6 @@ static void last_put(struct page_info *page) {
         return;
     page->count_info = 0;
     heap_free(page, 0);
-}
-
-void put_page(struct page_info *page) {
-    count_info_t old = __atomic_fetch_sub(&page->count_info, 1, __ATOMIC_ACQ_REL);
-
-    BUG_ON(!(old & PGC_COUNT_MASK));
-    if (unlikely((old & PGC_COUNT_MASK) == 1))
-        last_put(page);
 }
 
 bool page_give_up(struct page_info *page) {

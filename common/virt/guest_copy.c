@@ -6,41 +6,52 @@
 #include <hv/page.h>
 #include <hv/string.h>
 
-#include <asm/guest_trap.h>
+#include <asm/guest_translate.h>
 
 /*
  * Where the byte at va is, for as long as the lock is held; NULL: nowhere, or in a device. The
  * hardware's answer is current: whoever changes the P2M flushes before giving up the write lock.
+ * With its MMU off a guest has RAM as Device memory too.
  */
-static char *locate(vaddr_t va, bool write) {
+static __force_inline char *locate(vaddr_t va, bool write) {
     paddr_t pa;
 
-    if (!guest_translate(va, write, &pa) || !mfn_is_managed(paddr_to_mfn(pa)))
+    switch (guest_translate(va, write, &pa)) {
+    case GUEST_NORMAL:
+        return phys_to_virt(pa);
+    case GUEST_DEVICE:
+        return mfn_is_managed(paddr_to_mfn(pa)) ? phys_to_virt(pa) : NULL;
+    default:
         return NULL;
-    return phys_to_virt(pa);
+    }
 }
 
-static int copy(vaddr_t va, char *ours, size_t n, bool write) {
+/* Within one page. */
+static __force_inline int copy_piece(struct p2m *p2m, vaddr_t va, char *ours, size_t n,
+                                     bool write) {
+    char *theirs;
+
+    read_lock(&p2m->lock);
+    theirs = locate(va, write);
+    if (likely(theirs != NULL))
+        memcpy(write ? theirs : ours, write ? ours : theirs, n);
+    read_unlock(&p2m->lock);
+    return theirs ? 0 : -EFAULT;
+}
+
+static __force_inline int copy(vaddr_t va, char *ours, size_t n, bool write) {
     struct p2m *p2m = &current->domain->p2m;
+    size_t in_page = PAGE_SIZE - (va & (PAGE_SIZE - 1));
 
-    while (n) {
-        size_t piece = MIN(n, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
-        char *theirs;
-
-        read_lock(&p2m->lock);
-        theirs = locate(va, write);
-        if (theirs && write)
-            memcpy(theirs, ours, piece);
-        else if (theirs)
-            memcpy(ours, theirs, piece);
-        read_unlock(&p2m->lock);
-        if (!theirs)
+    while (unlikely(n > in_page)) {
+        if (copy_piece(p2m, va, ours, in_page, write))
             return -EFAULT;
-        va += piece;
-        ours += piece;
-        n -= piece;
+        va += in_page;
+        ours += in_page;
+        n -= in_page;
+        in_page = PAGE_SIZE;
     }
-    return 0;
+    return n ? copy_piece(p2m, va, ours, n, write) : 0;
 }
 
 int copy_from_guest(void *to, vaddr_t from, size_t n) {

@@ -60,8 +60,8 @@ static uint64_t mask_of(unsigned size) {
     return ~0ULL >> (64 - 8 * size);
 }
 
-static void access_init(struct mmio_access *a, const struct mmio_range *r, uint64_t at,
-                        unsigned size, bool write, uint64_t value) {
+static inline void access_init(struct mmio_access *a, const struct mmio_range *r, uint64_t at,
+                               unsigned size, bool write, uint64_t value) {
     a->offset = at - r->start;
     a->size = (uint8_t)size;
     a->write = write;
@@ -91,7 +91,8 @@ static bool by_syndrome(struct vcpu *v, const struct mmio_range *r, ipaddr_t ipa
             a.value = sign_extend(a.value, size, esr & ISS_SF);
         abort_reg_set(v->regs, reg, a.value);
     }
-    vcpu_skip_instruction(v, esr & ESR_IL ? 4 : 2);
+    if (unlikely(!abort_skip_a64(v->regs)))
+        vcpu_skip_instruction(v, esr & ESR_IL ? 4 : 2);
     return true;
 }
 
@@ -203,10 +204,15 @@ static __noinline bool by_instruction(struct vcpu *v, const struct mmio_range *r
 }
 
 bool mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr) {
-    const struct mmio_range *r = mmio_find(&v->domain->mmio, ipa);
+    const struct mmio_range *r = v->mmio_last;
 
-    if (!r)
-        return false;
+    /* Mostly it is the same device again, and always one of few. */
+    if (unlikely(!r || ipa.ipa < r->start || ipa.ipa >= r->end)) {
+        r = mmio_find(&v->domain->mmio, ipa);
+        if (!r)
+            return false;
+        v->mmio_last = r;
+    }
     if (likely(esr & ISS_ISV))
         return by_syndrome(v, r, ipa, esr);
     return by_instruction(v, r, ipa, gva);

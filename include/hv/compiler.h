@@ -14,6 +14,7 @@
 #define __unused __attribute__((unused))
 #define __weak __attribute__((weak))
 #define __noinline __attribute__((noinline))
+#define __force_inline inline __attribute__((always_inline)) /* where a constant argument pays */
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

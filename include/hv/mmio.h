@@ -1,7 +1,7 @@
 /*
  * Floor 6: emulated device registers: which handler an intermediate physical address belongs to,
  * and what the trapped instruction wants. Ranges are fixed before the domain runs; lookups take no
- * lock.
+ * lock, and a vCPU remembers the last one.
  */
 #ifndef HV_MMIO_H
 #define HV_MMIO_H

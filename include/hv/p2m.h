@@ -89,7 +89,9 @@ void p2m_destroy(struct p2m *p2m);
 /* Smallest pool that maps `mem_bytes` of RAM with room for some 4K mappings and holes. */
 uint32_t p2m_pool_size_for(uint64_t mem_bytes, unsigned vcpus);
 /* First GFN that cannot be mapped. */
-uint64_t p2m_gfn_limit(const struct p2m *p2m);
+static inline uint64_t p2m_gfn_limit(const struct p2m *p2m) {
+    return 1ULL << (p2m->pt.addr_bits - PAGE_SHIFT);
+}
 
 /*
  * Maps 2^order frames, m and g aligned as they may be. RAM and XENHEAP: every page must be the

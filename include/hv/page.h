@@ -62,15 +62,41 @@ bool mfn_is_managed(mfn_t m);
 static inline uint32_t page_link(const struct page_info *page) {
     return (uint32_t)(page - frame_table);
 }
-void page_list_push(struct page_list *l, struct page_info *page);
+static inline void page_list_push(struct page_list *l, struct page_info *page) {
+    page->prev = PAGE_LINK_NONE;
+    page->next = l->head;
+    if (l->head == PAGE_LINK_NONE)
+        l->tail = page_link(page);
+    else
+        frame_table[l->head].prev = page_link(page);
+    l->head = page_link(page);
+}
 void page_list_append(struct page_list *l, struct page_info *page);
-void page_list_del(struct page_list *l, struct page_info *page);
 /* All from first to last, which stand together in the list. */
-void page_list_cut(struct page_list *l, struct page_info *first, struct page_info *last);
-/* NULL when empty. */
-struct page_info *page_list_pop(struct page_list *l);
+static inline void page_list_cut(struct page_list *l, struct page_info *first,
+                                 struct page_info *last) {
+    if (first->prev == PAGE_LINK_NONE)
+        l->head = last->next;
+    else
+        frame_table[first->prev].next = last->next;
+    if (last->next == PAGE_LINK_NONE)
+        l->tail = first->prev;
+    else
+        frame_table[last->next].prev = first->prev;
+}
+static inline void page_list_del(struct page_list *l, struct page_info *page) {
+    page_list_cut(l, page, page);
+}
 static inline struct page_info *page_list_first(const struct page_list *l) {
     return page_list_empty(l) ? NULL : frame_table + l->head;
+}
+/* NULL when empty. */
+static inline struct page_info *page_list_pop(struct page_list *l) {
+    struct page_info *page = page_list_first(l);
+
+    if (page)
+        page_list_del(l, page);
+    return page;
 }
 static inline struct page_info *page_list_next(const struct page_info *page) {
     return page->next == PAGE_LINK_NONE ? NULL : frame_table + page->next;
@@ -108,11 +134,39 @@ static inline struct domain_pages *page_owner(const struct page_info *page) {
     return (page->count_info & PGC_COUNT_MASK) ? page->u.owner : NULL;
 }
 
+/* One more reference, if it has one already. False: it has none, or too many. */
+static inline bool get_page_if_used(struct page_info *page) {
+    count_info_t old = __atomic_load_n(&page->count_info, __ATOMIC_RELAXED);
+
+    do {
+        count_info_t refs = old & PGC_COUNT_MASK;
+
+        if (unlikely(!refs || refs == PGC_COUNT_MASK))
+            return false;
+    } while (unlikely(!__atomic_compare_exchange_n(&page->count_info, &old, old + 1, true,
+                                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)));
+    return true;
+}
+void page_last_put(struct page_info *page); /* put_page()'s rare end */
+static inline void put_page(struct page_info *page) {
+    count_info_t old = __atomic_fetch_sub(&page->count_info, 1, __ATOMIC_ACQ_REL);
+
+    if (unlikely((old & PGC_COUNT_MASK) <= 1))
+        page_last_put(page);
+}
 /* One more reference, if the page is in use and owned by `owner`. False: not so, or too many. */
-bool get_page(struct page_info *page, const struct domain_pages *owner) __must_check;
+static inline __must_check bool get_page(struct page_info *page, const struct domain_pages *owner) {
+    if (unlikely(!get_page_if_used(page)))
+        return false;
+    if (likely(page->u.owner == owner))
+        return true;
+    put_page(page);
+    return false;
+}
 /* Without looking at the owner; the caller knows it is in use. */
-bool get_page_any(struct page_info *page) __must_check;
-void put_page(struct page_info *page);
+static inline __must_check bool get_page_any(struct page_info *page) {
+    return get_page_if_used(page);
+}
 /* The owner gives the page up: its reference goes. False when it was given up before (then nothing
  * happened). */
 bool page_give_up(struct page_info *page);

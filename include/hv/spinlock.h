@@ -9,7 +9,11 @@
 #ifndef HV_SPINLOCK_H
 #define HV_SPINLOCK_H
 
+#include <hv/compiler.h>
 #include <hv/types.h>
+
+#include <asm/atomic.h>
+#include <asm/barrier.h>
 
 /* Ascending: what stands lower here is taken later. gfn-tracking.md invariant 14 fixes the middle
  * part. */
@@ -81,10 +85,48 @@ typedef struct {
     { .word = 0 }
 #endif
 
+/*
+ * The locks themselves; a release build has nothing more, so they are inline. Drawing a ticket and
+ * waiting until it is called; a writer that waits keeps new readers out, so readers cannot starve
+ * it.
+ */
+#define TICKET_NEXT (1u << 16) /* one ticket, in spinlock_t.word */
+#define RW_WRITER (1u << 31)
+
+static inline void ticket_lock(spinlock_t *l) {
+    uint16_t mine = (uint16_t)(atomic_add32(&l->word, TICKET_NEXT) >> 16), owner;
+
+    while (unlikely((owner = load_acquire(&l->owner)) != mine))
+        cpu_wait_while16(&l->owner, owner);
+}
+static inline void ticket_unlock(spinlock_t *l) {
+    store_release(&l->owner, (uint16_t)(l->owner + 1));
+}
+void rw_wait_read(rwlock_t *l);  /* until no writer has or wants it */
+void rw_wait_write(rwlock_t *l); /* for a writer, until it has it */
+static inline void rw_lock_read(rwlock_t *l) {
+    for (;;) {
+        uint32_t word = load_relaxed(&l->word);
+
+        if (likely(!load_relaxed(&l->writers_waiting) && !(word & RW_WRITER)) &&
+            likely(cmpxchg32(&l->word, word, word + 1) == word))
+            return;
+        rw_wait_read(l);
+    }
+}
+static inline void rw_unlock_read(rwlock_t *l) {
+    atomic_sub32(&l->word, 1);
+}
+static inline void rw_lock_write(rwlock_t *l) {
+    if (unlikely(cmpxchg32(&l->word, 0, RW_WRITER) != 0))
+        rw_wait_write(l);
+}
+static inline void rw_unlock_write(rwlock_t *l) {
+    store_release(&l->word, 0u);
+}
+
 void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name);
-void spin_lock(spinlock_t *l);
 bool spin_trylock(spinlock_t *l) __must_check;
-void spin_unlock(spinlock_t *l);
 /* Debug builds: held by this CPU. Release builds: true when anybody holds it. For asserts only. */
 bool spin_is_held(const spinlock_t *l);
 /* Two locks of one rank, in ascending address order; a == b takes it once. */
@@ -92,10 +134,6 @@ void spin_lock_pair(spinlock_t *a, spinlock_t *b);
 void spin_unlock_pair(spinlock_t *a, spinlock_t *b);
 
 void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name);
-void read_lock(rwlock_t *l);
-void read_unlock(rwlock_t *l);
-void write_lock(rwlock_t *l);
-void write_unlock(rwlock_t *l);
 bool rw_is_write_held(const rwlock_t *l); /* for asserts, as spin_is_held() */
 bool rw_is_held(const rwlock_t *l);
 void write_lock_pair(rwlock_t *a, rwlock_t *b);
@@ -103,8 +141,32 @@ void write_unlock_pair(rwlock_t *a, rwlock_t *b);
 
 /* How many locks this CPU holds: 0 wherever a stack is switched. Release builds: 0; for asserts. */
 #if HF_DEBUG
+void spin_lock(spinlock_t *l);
+void spin_unlock(spinlock_t *l);
+void read_lock(rwlock_t *l);
+void read_unlock(rwlock_t *l);
+void write_lock(rwlock_t *l);
+void write_unlock(rwlock_t *l);
 unsigned locks_held(void);
 #else
+static inline void spin_lock(spinlock_t *l) {
+    ticket_lock(l);
+}
+static inline void spin_unlock(spinlock_t *l) {
+    ticket_unlock(l);
+}
+static inline void read_lock(rwlock_t *l) {
+    rw_lock_read(l);
+}
+static inline void read_unlock(rwlock_t *l) {
+    rw_unlock_read(l);
+}
+static inline void write_lock(rwlock_t *l) {
+    rw_lock_write(l);
+}
+static inline void write_unlock(rwlock_t *l) {
+    rw_unlock_write(l);
+}
 static inline unsigned locks_held(void) {
     return 0;
 }

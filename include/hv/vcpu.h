@@ -14,6 +14,7 @@
 #include <asm/vcpu.h> /* struct arch_vcpu: EL1 system registers, FP, debug registers */
 
 struct domain;
+struct mmio_range;
 
 enum vcpu_state {
     VCPU_OFFLINE,  /* not started, or powered off by PSCI */
@@ -52,6 +53,8 @@ struct vcpu {
     struct list run_link;
     struct vcpu_times times;
     uint64_t runstate_area; /* 0: its times are not told to the guest; atomic */
+
+    const struct mmio_range *mmio_last; /* where its last emulated access went */
 
     struct arch_vcpu arch;
     struct vgic_vcpu vgic;

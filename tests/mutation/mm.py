@@ -43,9 +43,9 @@ MUTANTS = [
     # the compare in the exchange of the GFN
     ("include/hv/page.h", "if (unlikely((old & PGT_GFN_MASK) != type_info_gfn_field(expected)))", "if (0)"),
     # references
-    ("common/mm/page_ref.c", "if (!refs || refs == PGC_COUNT_MASK)", "if (!refs)"),
-    ("common/mm/page_ref.c", "if (!refs || refs == PGC_COUNT_MASK)", "if (refs == PGC_COUNT_MASK)"),
-    ("common/mm/page_ref.c", "if (likely(page->u.owner == owner))", "if (1)"),
+    ("include/hv/page.h", "if (unlikely(!refs || refs == PGC_COUNT_MASK))", "if (!refs)"),
+    ("include/hv/page.h", "if (unlikely(!refs || refs == PGC_COUNT_MASK))", "if (refs == PGC_COUNT_MASK)"),
+    ("include/hv/page.h", "if (likely(page->u.owner == owner))", "if (1)"),
     ("common/mm/page_ref.c", "if (type_info_has_gfn(page->type_info))", "if (0)"),
     ("common/mm/page_ref.c", "        page_list_del(&owner->pages, page);\n        owner->tot_pages--;", "        page_list_del(&owner->pages, page);"),
     ("common/mm/page_ref.c", "owner->xenheap_pages--;", ""),

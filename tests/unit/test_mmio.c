@@ -128,6 +128,7 @@ static void by_syndrome(void **state) {
     assert_int_equal(seen[1].value, 0);
     assert_true(trap(0x104, 2, 31, 0));
     regs.pc = 0x2000;
+    regs.spsr |= A32;
     assert_true(mmio_handle(&vc, ipaddr(BASE), VA, BIT(24))); /* a 16-bit instruction */
     assert_int_equal(regs.pc, 0x2002);
 }

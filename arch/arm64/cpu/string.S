@@ -17,6 +17,13 @@
     .type memcpy, %function
 memcpy:
     mov     x3, x0
+    orr     x4, x0, x1
+    tst     x4, #7
+    b.ne    .Lcopy_unaligned
+    cmp     x2, #128
+    b.hs    .Lcopy_head
+    b       4f
+.Lcopy_unaligned:
     cmp     x2, #16
     b.lo    .Lcopy_bytes
     eor     x4, x0, x1
@@ -61,7 +68,19 @@ memcpy:
     ldp     x4, x5, [x1], #16
     stp     x4, x5, [x3], #16
     b       4b
-5:  add     x2, x2, #16
+5:  tbz     x2, #3, 5f              /* 16 less than what is left: the low four bits are the same */
+    ldr     x4, [x1], #8
+    str     x4, [x3], #8
+5:  tbz     x2, #2, 5f
+    ldr     w4, [x1], #4
+    str     w4, [x3], #4
+5:  tbz     x2, #1, 5f
+    ldrh    w4, [x1], #2
+    strh    w4, [x3], #2
+5:  tbz     x2, #0, 5f
+    ldrb    w4, [x1]
+    strb    w4, [x3]
+5:  ret
 
 .Lcopy_bytes:
     cbz     x2, 6f

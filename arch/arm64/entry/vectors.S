@@ -31,9 +31,9 @@
     .endm
 
     .macro save_pc
-    mrs     x0, elr_el2
-    mrs     x1, spsr_el2
-    stp     x0, x1, [sp, #REGS_PC]
+    mrs     x2, elr_el2
+    mrs     x3, spsr_el2
+    stp     x2, x3, [sp, #REGS_PC]
     .endm
 
     /* What C may change. */
@@ -64,9 +64,9 @@
     .macro pending_work
     mrs     x2, tpidr_el2
     adrp    x3, softirq_pending
-    add     x3, x3, :lo12:softirq_pending
+    add     x3, x3, x2
     ldr     x0, [sp, #REGS_VCPU]
-    ldr     w3, [x3, x2]
+    ldr     w3, [x3, :lo12:softirq_pending]
     ldr     w1, [x0, #VCPU_WORK]
     orr     w1, w1, w3
     .endm
@@ -138,9 +138,7 @@ guest_sync_32:
     save_x
     mrs     x0, esr_el2
 guest_sync_full:
-    mov     x4, x0
     save_pc
-    mov     x0, x4
     mov     x1, sp
     bl      trap_sync
 guest_return:

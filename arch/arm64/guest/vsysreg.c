@@ -184,10 +184,15 @@ void trap_sysreg(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
     unsigned rt = (unsigned)(esr >> 5) & 31;
     bool write = !(esr & 1);
 
-    /* Programs read these by the thousand: no calls. */
+    /* Programs read these by the thousand, and an SGI is somebody's wait: the short way. */
     if ((key & IDREG_SPACE_MASK) == IDREG_SPACE && !write) {
         if (rt != 31)
             regs->x[rt] = idreg(key);
+        skip_a64(regs);
+        return;
+    }
+    if (key == ICC_SGI1R_EL1 && write) {
+        vgic_sgi1r(v, rt == 31 ? 0 : regs->x[rt], 1);
         skip_a64(regs);
         return;
     }

@@ -9,8 +9,13 @@
 
 #include "../../guests/selftest/xen.h"
 
-#define ROW(function) TEST_ON(1, function)
-#define ROW_SMP(function) TEST_ON(2, function)
+#define ROW_ON(n, name)                                                                            \
+    static void row_##name(void);                                                                  \
+    static const struct test row_##name##_test                                                     \
+        __attribute__((used, section("tests"))) = {#name, row_##name, n};                          \
+    static void row_##name(void)
+#define ROW(name) ROW_ON(1, name)
+#define ROW_SMP(name) ROW_ON(2, name)
 
 #define RUNS 12 /* of an operation; the first ones may have to allocate */
 

@@ -5,6 +5,9 @@
 #ifndef ASM_ABORT_REG_H
 #define ASM_ABORT_REG_H
 
+#include <stdbool.h>
+
+#include <asm/guest_regs.h>
 #include <asm/regs.h>
 
 static inline uint64_t abort_reg_get(const struct cpu_regs *r, unsigned n) {
@@ -14,6 +17,15 @@ static inline uint64_t abort_reg_get(const struct cpu_regs *r, unsigned n) {
 static inline void abort_reg_set(struct cpu_regs *r, unsigned n, uint64_t val) {
     if (n < 31)
         r->x[n] = val;
+}
+
+/* vcpu_skip_instruction() for A64; false, with nothing done, in AArch32. */
+static inline bool abort_skip_a64(struct cpu_regs *r) {
+    if (r->spsr & PSR_AARCH32)
+        return false;
+    r->pc += 4;
+    r->spsr &= ~(PSR_SS | PSR_BTYPE);
+    return true;
 }
 
 #endif

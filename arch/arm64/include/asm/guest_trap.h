@@ -32,12 +32,6 @@ bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn);
 
 /* Stage 1 alone, in the vCPU's current mode, for the frame of a trap. False: not mapped. */
 bool guest_translate_stage1(const struct vcpu *v, vaddr_t va, uint64_t *ipa) __must_check;
-/*
- * Both stages of the current vCPU's translation of va for a read or write of its EL1. The result
- * stays true only while the caller keeps the domain's P2M from changing. False: not mapped, or not
- * allowed.
- */
-bool guest_translate(vaddr_t va, bool write, paddr_t *pa) __must_check;
 
 /* Stack pointer of the current vCPU's current mode. */
 uint64_t vcpu_get_sp(const struct vcpu *v);
