@@ -87,7 +87,7 @@ LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none $(
 
 DIRS := $(patsubst %/objs.mk,%,$(wildcard $(addsuffix /objs.mk, \
     common/lib common/mm common/core common/virt common/abi common/boot \
-    drivers/smmu drivers/gic drivers/uart \
+    drivers/smmu drivers/gic drivers/uart drivers/pci \
     arch/$(ARCH)/entry arch/$(ARCH)/cpu arch/$(ARCH)/guest)))
 
 OBJS :=

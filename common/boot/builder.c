@@ -2,6 +2,7 @@
 #include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/guest_devices.h>
 #include <hv/guest_fdt.h>
 #include <hv/guest_layout.h>
 #include <hv/guest_map.h>
@@ -71,12 +72,14 @@ static int load_initrd(struct domain *d, const struct guest_config *cfg,
     return guest_error(cfg, cfg->ramdisk_node, NULL, "no guest memory where it is to go");
 }
 
-static int load_fdt(struct domain *d, const struct guest_config *cfg,
-                    const struct guest_layout *l) {
+static int load_fdt(struct domain *d, const struct guest_config *cfg, const struct guest_layout *l,
+                    const struct guest_devices *dev) {
     struct guest_fdt_info info = {.layout = l,
                                   .vcpus = cfg->vcpus,
                                   .aarch32 = d->aarch32,
                                   .vpl011 = cfg->vpl011,
+                                  .vpl011_intid = dev->console_intid,
+                                  .devices = dev->tree,
                                   .bootargs = cfg->bootargs};
     struct target t = {.d = d, .base = l->fdt};
     struct image_dest dest = {target_window, target_written, &t};
@@ -124,15 +127,17 @@ static int plan(const struct guest_config *cfg, const struct kernel_image *img,
 }
 
 /* The shell with all its memory; NULL after a line when it cannot be had. */
-static struct domain *create(const struct guest_config *cfg, const struct guest_layout *l) {
+static struct domain *create(const struct guest_config *cfg, const struct guest_layout *l,
+                             const struct guest_devices *dev) {
     uint64_t pages = cfg->mem_bytes >> PAGE_SHIFT;
     uint32_t pool = cfg->p2m_bytes ? (uint32_t)(cfg->p2m_bytes >> PAGE_SHIFT)
-                                   : p2m_pool_size_for(cfg->mem_bytes, cfg->vcpus);
+                                   : p2m_pool_size_for(cfg->mem_bytes, cfg->vcpus) + dev->p2m_pages;
     struct domain *d = NULL;
     int rc = -ENOMEM;
 
     if (pages + pool <= heap_free_pages())
-        d = domain_create(cfg->name, cfg->domid, cfg->vcpus, cfg->nr_spis, pool, pages, &rc);
+        d = domain_create(cfg->name, cfg->domid, cfg->vcpus, MAX(cfg->nr_spis, dev->nr_spis), pool,
+                          pages, &rc);
     if (d) {
         d->config = cfg;
         d->max_grant_version = cfg->max_grant_version;
@@ -158,17 +163,19 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
 }
 
 static int fill(struct domain *d, const struct guest_config *cfg, const struct kernel_image *img,
-                const struct guest_layout *l) {
+                const struct guest_layout *l, const struct guest_devices *dev) {
     int rc = load_kernel(d, cfg, img, l);
 
     if (!rc)
         rc = load_initrd(d, cfg, l);
     if (!rc)
-        rc = load_fdt(d, cfg, l);
-    if (!rc && cfg->vpl011 && vpl011_init(d))
+        rc = load_fdt(d, cfg, l, dev);
+    if (!rc && cfg->vpl011 && vpl011_init(d, dev->console_intid))
         rc = guest_error(cfg, cfg->node, "vpl011", "no memory for it");
     if (!rc && !cfg->vpl011)
         abi_console_keys(d);
+    if (!rc) /* last: they are quiet as long as no guest runs */
+        rc = guest_devices_give(cfg, dev, d);
     /* Pages may have held other code before. */
     icache_inval_all();
     return rc;
@@ -198,19 +205,22 @@ static void report(const struct guest_config *cfg, const struct kernel_image *im
 
 int guest_build(const struct guest_config *cfg) {
     struct kernel_image img;
+    struct guest_devices devices;
     struct guest_layout layout;
     struct domain *d;
     int rc = probe(cfg, &img);
 
     if (!rc)
         rc = plan(cfg, &img, &layout);
+    if (!rc)
+        rc = guest_devices_read(cfg, &devices);
     if (rc)
         return rc;
-    d = create(cfg, &layout);
+    d = create(cfg, &layout, &devices);
     if (!d)
         return -ENOMEM;
     d->aarch32 = img.kind == IMAGE_ZIMAGE;
-    rc = fill(d, cfg, &img, &layout);
+    rc = fill(d, cfg, &img, &layout, &devices);
     if (rc) {
         domain_destroy(d);
         return rc;

@@ -168,6 +168,21 @@ static int read_enhanced(struct guest_config *cfg) {
     return 0;
 }
 
+static int read_passthrough(struct guest_config *cfg) {
+    const char *s;
+    int rc = fdt_str(cfg->fdt, cfg->node, "passthrough", &s);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (!rc && !strcmp(s, "enabled"))
+        cfg->passthrough = PASSTHROUGH_ENABLED;
+    else if (!rc && !strcmp(s, "disabled"))
+        cfg->passthrough = PASSTHROUGH_DISABLED;
+    else
+        return guest_error(cfg, cfg->node, "passthrough", "expected \"enabled\" or \"disabled\"");
+    return 0;
+}
+
 /* ---- modules ---- */
 
 static int read_bootargs(struct guest_config *cfg, int node) {
@@ -230,9 +245,7 @@ static int read_modules(struct guest_config *cfg, unsigned *lines) {
         } else if (fdt_compatible(cfg->fdt, node, "multiboot,ramdisk")) {
             rc = read_module(cfg, node, &cfg->ramdisk_node, &cfg->ramdisk);
         } else if (fdt_compatible(cfg->fdt, node, "multiboot,device-tree")) {
-            rc = guest_error(
-                cfg, node, "compatible",
-                "expected a kernel or a ramdisk, a partial device tree is not supported");
+            rc = read_module(cfg, node, &cfg->tree_node, &cfg->tree);
         } else {
             ignored(cfg, node, NULL, "not a known module", lines);
         }
@@ -245,6 +258,9 @@ static int read_modules(struct guest_config *cfg, unsigned *lines) {
     if (modules_overlap(&cfg->kernel, &cfg->ramdisk))
         return guest_error(cfg, cfg->ramdisk_node, "reg",
                            "expected its own place, overlaps the kernel");
+    if (modules_overlap(&cfg->kernel, &cfg->tree) || modules_overlap(&cfg->ramdisk, &cfg->tree))
+        return guest_error(cfg, cfg->tree_node, "reg",
+                           "expected its own place, overlaps kernel or ramdisk");
     if (cfg->ramdisk.size > cfg->mem_bytes)
         return guest_error(
             cfg, cfg->ramdisk_node, "reg", "expected at most the domain's %llu KiB, got %llu KiB",
@@ -276,20 +292,14 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "xen,enhanced",
                                        "xen,domain-p2m-mem-mb",
                                        "max_grant_version",
+                                       "passthrough",
                                        "capabilities"};
-    static const char *const known[] = {"passthrough",
-                                        "direct-map",
-                                        "xen,static-mem",
-                                        "xen,shared-mem",
-                                        "max_grant_version",
-                                        "max_grant_frames",
-                                        "max_maptrack_frames",
-                                        "max_event_channels",
-                                        "vcpu-affinity",
-                                        "domain-cpupool",
-                                        "colors",
-                                        "llc-colors",
-                                        "sve",
+    static const char *const known[] = {"direct-map",         "xen,static-mem",
+                                        "xen,shared-mem",     "max_grant_version",
+                                        "max_grant_frames",   "max_maptrack_frames",
+                                        "max_event_channels", "vcpu-affinity",
+                                        "domain-cpupool",     "colors",
+                                        "llc-colors",         "sve",
                                         "xen,passthrough"};
     const char *name;
     int off;
@@ -315,6 +325,7 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
                                  .node = node,
                                  .kernel_node = -1,
                                  .ramdisk_node = -1,
+                                 .tree_node = -1,
                                  .bootargs = "",
                                  .max_grant_version = 1};
     cfg->vpl011 = fdt_flag(fdt, node, "vpl011");
@@ -333,6 +344,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_capabilities(cfg);
     if (!rc)
         rc = read_enhanced(cfg);
+    if (!rc)
+        rc = read_passthrough(cfg);
     if (!rc)
         rc = read_modules(cfg, &lines);
     if (rc)

@@ -4,12 +4,14 @@
 #include <hv/errno.h>
 #include <hv/guest_fdt.h>
 #include <hv/guest_map.h>
+#include <hv/partial_tree.h>
 #include <hv/printk.h>
 #include <hv/string.h>
 
 #include <libfdt.h>
 
-#define PHANDLE_GIC 1u
+/* Out of the way of those a compiler gives to nodes of a partial tree. */
+#define PHANDLE_GIC 65000u
 
 /* Interrupt specifiers of a GIC: kind, number within the kind, flags. */
 enum { GIC_SPI = 0, GIC_PPI = 1 };
@@ -147,7 +149,7 @@ static void write_timer(struct writer *w, bool aarch32) {
     end(w);
 }
 
-static void write_gic(struct writer *w) {
+static void write_gic(struct writer *w, uint32_t phandle) {
     static const uint64_t reg[] = {GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE,
                                    GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE};
 
@@ -158,13 +160,13 @@ static void write_gic(struct writer *w) {
     flag(w, "interrupt-controller");
     cell(w, "#redistributor-regions", GUEST_GICV3_RDIST_REGIONS);
     quads(w, "reg", reg, ARRAY_SIZE(reg));
-    cell(w, "phandle", PHANDLE_GIC);
+    cell(w, "phandle", phandle);
     end(w);
 }
 
-static void write_uart(struct writer *w) {
+static void write_uart(struct writer *w, unsigned intid) {
     static const uint64_t reg[] = {GUEST_PL011_BASE, GUEST_PL011_SIZE};
-    static const uint32_t irq[] = {GIC_SPI, GUEST_VPL011_SPI - 32, IRQ_FLAG_LEVEL_HIGH};
+    uint32_t irq[] = {GIC_SPI, intid - 32, IRQ_FLAG_LEVEL_HIGH};
 
     begin_at(w, "sbsa-uart", GUEST_PL011_BASE);
     string(w, "compatible", "arm,sbsa-uart");
@@ -175,6 +177,7 @@ static void write_uart(struct writer *w) {
 }
 
 int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
+    uint32_t gic = g->devices ? partial_tree_gic_phandle(g->devices, PHANDLE_GIC) : PHANDLE_GIC;
     struct writer w = {.fdt = buf};
 
     w.rc = fdt_create(buf, (int)size);
@@ -183,7 +186,7 @@ int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
     begin(&w, "");
     cell(&w, "#address-cells", 2);
     cell(&w, "#size-cells", 2);
-    cell(&w, "interrupt-parent", PHANDLE_GIC);
+    cell(&w, "interrupt-parent", gic);
     string(&w, "model", "Holdfast guest");
     STRINGS(&w, "compatible", "xen,xenvm-4.17\0xen,xenvm");
     write_chosen(&w, g);
@@ -191,9 +194,11 @@ int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
     write_memory(&w, g->layout);
     write_psci(&w);
     write_timer(&w, g->aarch32);
-    write_gic(&w);
+    write_gic(&w, gic);
     if (g->vpl011)
-        write_uart(&w);
+        write_uart(&w, g->vpl011_intid);
+    if (g->devices && !w.rc)
+        w.rc = partial_tree_copy(g->devices, buf);
     end(&w);
     if (!w.rc)
         w.rc = fdt_finish(buf);

@@ -38,9 +38,13 @@ static int claim_modules(const struct guest_config *cfg) {
     if (!rc)
         rc = check_module(cfg, cfg->ramdisk_node, &cfg->ramdisk);
     if (!rc)
+        rc = check_module(cfg, cfg->tree_node, &cfg->tree);
+    if (!rc)
         rc = claim_module(cfg, cfg->kernel_node, &cfg->kernel);
     if (!rc)
         rc = claim_module(cfg, cfg->ramdisk_node, &cfg->ramdisk);
+    if (!rc)
+        rc = claim_module(cfg, cfg->tree_node, &cfg->tree);
     return rc;
 }
 

@@ -15,6 +15,8 @@
 #include <hv/keys.h>
 #include <hv/mm.h>
 #include <hv/p2m.h>
+#include <hv/passthrough.h>
+#include <hv/pci.h>
 #include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/timer.h>
@@ -100,7 +102,10 @@ void hv_main(uint64_t fdt_addr) {
     features_print();
     p2m_global_init(); /* stage 2 is shaped by what every CPU can do */
     guest_features_init();
+
+    pci_init(fdt); /* no device masters the bus when the IOMMUs are taken over */
     iommu_init(fdt);
+    passthrough_init(fdt);
 
     domains_init();
     abi_init();

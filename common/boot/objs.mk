@@ -1,7 +1,7 @@
 obj-y += boot_mem_fdt.o
 obj-y += builder.o
 obj-y += guest_config.o
-obj-y += guest_fdt.o
+obj-y += guest_fdt.o partial_tree.o guest_devices.o
 obj-y += guest_layout.o
 obj-y += guests.o
 obj-y += image.o

@@ -9,8 +9,10 @@
 struct area {
     struct list link;
     vaddr_t va;
-    uint64_t size; /* with its guard page */
+    uint64_t size;   /* with its guard page */
+    uint64_t device; /* device memory: the physical address of its first page; else NO_DEVICE */
 };
+#define NO_DEVICE ~0ULL
 
 #define EARLY_AREAS 16u
 
@@ -31,7 +33,7 @@ static struct area *new_area(void) {
 }
 
 /* First gap that is large enough. 0: none. */
-static vaddr_t vmap_reserve(uint64_t size, uint64_t align) {
+static vaddr_t vmap_reserve(uint64_t size, uint64_t align, uint64_t device) {
     struct area *a = new_area(), *other;
     vaddr_t at = ALIGN_UP((vaddr_t)VMAP_DYNAMIC, align);
     struct list *pos;
@@ -49,6 +51,7 @@ static vaddr_t vmap_reserve(uint64_t size, uint64_t align) {
         panic("the vmap region is full");
     a->va = at;
     a->size = size;
+    a->device = device;
     list_insert_after(pos->prev, &a->link);
     spin_unlock(&vmap_lock);
     return at;
@@ -80,7 +83,7 @@ static void *map_at_new_address(paddr_t pa, uint64_t size, enum hyp_prot prot) {
 
     if (!size || span < size)
         return NULL;
-    va = vmap_reserve(span + PAGE_SIZE, PAGE_SIZE);
+    va = vmap_reserve(span + PAGE_SIZE, PAGE_SIZE, prot == HYP_DEVICE ? pa.pa - offset : NO_DEVICE);
     if (!va)
         return NULL;
     if (hyp_map(va, paddr(pa.pa - offset), span, prot)) {
@@ -106,6 +109,21 @@ void iounmap(volatile void *p, uint64_t size) {
     vmap_release(va - offset);
 }
 
+bool ioremap_overlaps(paddr_t pa, uint64_t size) {
+    bool found = false;
+
+    spin_lock(&vmap_lock);
+    list_for_each(pos, &areas) {
+        struct area *a = list_entry(pos, struct area, link);
+
+        if (a->device != NO_DEVICE && a->device < pa.pa + size &&
+            pa.pa < a->device + a->size - PAGE_SIZE)
+            found = true;
+    }
+    spin_unlock(&vmap_lock);
+    return found;
+}
+
 /* A slot of twice the size, aligned to it: the lower half is never mapped. */
 vaddr_t stack_alloc(void) {
     unsigned order = order_of_size(STACK_SIZE);
@@ -114,7 +132,7 @@ vaddr_t stack_alloc(void) {
 
     if (!mem)
         return 0;
-    slot = vmap_reserve(2 * STACK_SIZE, 2 * STACK_SIZE);
+    slot = vmap_reserve(2 * STACK_SIZE, 2 * STACK_SIZE, NO_DEVICE);
     if (slot && !hyp_map(slot + STACK_SIZE, virt_to_phys(mem), STACK_SIZE, HYP_RW))
         return slot + STACK_SIZE;
     if (slot)

@@ -8,6 +8,7 @@
 #include <hv/errno.h>
 #include <hv/iommu.h>
 #include <hv/mm.h>
+#include <hv/passthrough.h>
 #include <hv/string.h>
 #include <hv/vpl011.h>
 
@@ -239,9 +240,9 @@ void domain_destroy(struct domain *d) {
 
     if (d->abi)
         abi_ops->die(d); /* from here on no other domain can reach its vCPUs */
+    passthrough_stop(d); /* before anything is freed that a device could reach */
     if (d->vpl011)
         vpl011_destroy(d);
-    iommu_domain_destroy(d->iommu); /* its devices reach nothing from here on */
     d->pages.dying = true;
     d->p2m.dying = true;
     destroy_vcpus(d); /* with their timers, which may raise lines of the vGIC */
@@ -249,6 +250,7 @@ void domain_destroy(struct domain *d) {
     domain_drop_mmio(d);
     while (p2m_relinquish(&d->p2m) == -EAGAIN)
         preempt_point();
+    passthrough_release(d);
     if (d->abi)
         abi_ops->destroy(d);
     p2m_destroy(&d->p2m);

@@ -42,6 +42,7 @@ static const uint8_t ids[] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
 struct vpl011 {
     struct domain *domain;
+    unsigned intid;
     struct console_port port;
     spinlock_t lock;  /* RANK_VPL011: all below; in and out are also read without it */
     uint32_t in, out; /* run freely */
@@ -59,7 +60,7 @@ static void update_line(struct vpl011 *u) {
     if (line == u->line)
         return;
     u->line = line;
-    vgic_set_level(u->domain, NULL, GUEST_VPL011_SPI, line);
+    vgic_set_level(u->domain, NULL, u->intid, line);
 }
 
 /* The console's key. The receive timeout is set with it: a guest that waits for half a FIFO would
@@ -188,13 +189,14 @@ static bool vpl011_mmio(struct vcpu *v, void *arg, struct mmio_access *a) {
     return true;
 }
 
-int vpl011_init(struct domain *d) {
+int vpl011_init(struct domain *d, unsigned intid) {
     struct vpl011 *u = hv_zalloc(sizeof(*u));
     int err;
 
     if (!u)
         return -ENOMEM;
     u->domain = d;
+    u->intid = intid;
     spin_lock_init(&u->lock, RANK_VPL011, "vpl011");
     memcpy(u->kept, kept_reset, sizeof(u->kept));
     err = mmio_register(&d->mmio, ipaddr(GUEST_PL011_BASE), GUEST_PL011_SIZE, vpl011_mmio, u,

@@ -13,23 +13,26 @@
 #define GUEST_BOOTARGS_MAX 2048 /* with its NUL; arm64 Linux keeps no more */
 #define GUEST_SPIS_MAX 960u     /* INTIDs 32..991, as the vGIC has them */
 
+enum guest_passthrough { PASSTHROUGH_AS_NEEDED, PASSTHROUGH_ENABLED, PASSTHROUGH_DISABLED };
+
 struct guest_config {
     const void *fdt;
     int node; /* for messages: the domain's, and the modules' */
-    int kernel_node, ramdisk_node;
+    int kernel_node, ramdisk_node, tree_node;
     char name[GUEST_NAME_MAX];
     hv_domid_t domid;
     unsigned vcpus;
     unsigned nr_spis;
     bool vpl011;
-    uint32_t max_grant_version; /* 1 or 2 */
-    bool privileged;            /* capabilities = "control" */
-    bool enhanced;              /* xen,enhanced asked for */
-    bool good;                  /* nothing was wrong so far */
-    uint64_t mem_bytes;         /* whole pages */
-    uint64_t p2m_bytes;         /* xen,domain-p2m-mem-mb; 0: computed */
-    const char *bootargs;       /* "" when none */
-    struct boot_module kernel, ramdisk;
+    uint32_t max_grant_version;               /* 1 or 2 */
+    bool privileged;                          /* capabilities = "control" */
+    bool enhanced;                            /* xen,enhanced asked for */
+    bool good;                                /* nothing was wrong so far */
+    uint64_t mem_bytes;                       /* whole pages */
+    uint64_t p2m_bytes;                       /* xen,domain-p2m-mem-mb; 0: computed */
+    const char *bootargs;                     /* "" when none */
+    struct boot_module kernel, ramdisk, tree; /* tree: of its devices */
+    enum guest_passthrough passthrough;
 };
 
 /*

@@ -10,6 +10,8 @@ struct guest_fdt_info {
     unsigned vcpus;
     bool aarch32;
     bool vpl011;
+    unsigned vpl011_intid;
+    const void *devices;  /* the partial tree to be copied (hv/partial_tree.h); NULL: none */
     const char *bootargs; /* "" : none */
 };
 

@@ -63,6 +63,8 @@ paddr_t hyp_lookup(vaddr_t va);
 /* Device registers; pa need not be aligned. NULL when out of space. Never given back at boot. */
 volatile void *ioremap(paddr_t pa, uint64_t size);
 void iounmap(volatile void *va, uint64_t size);
+/* True when a page of the range is mapped by ioremap() now: registers that Holdfast itself uses. */
+bool ioremap_overlaps(paddr_t pa, uint64_t size);
 /* Ordinary cacheable mapping of RAM outside the direct map (boot modules in no-map areas). */
 void *memremap(paddr_t pa, uint64_t size, enum hyp_prot prot);
 

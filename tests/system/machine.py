@@ -44,7 +44,8 @@ class ConsoleError(AssertionError):
 @dataclasses.dataclass
 class Domain:
     """A domU node. `kernel` and `ramdisk` are files, or (file, address) or None; `properties` are
-    lines of device tree source that replace or add to the usual ones (None removes one)."""
+    lines of device tree source that replace or add to the usual ones (None removes one). `devices` is the
+    source of a partial device tree, or a file with the tree."""
 
     name: str
     cpus: int = 1
@@ -55,6 +56,7 @@ class Domain:
     properties: dict = dataclasses.field(default_factory=dict)
     kernel_properties: dict = dataclasses.field(default_factory=dict)
     ramdisk_properties: dict = dataclasses.field(default_factory=dict)
+    devices: object = None
 
     def source(self, modules):
         """Device tree source of the node; `modules` gives (address, size) of a file."""
@@ -76,6 +78,8 @@ class Domain:
             )
         if self.ramdisk:
             children += self._module("ramdisk", modules[self.ramdisk], {}, self.ramdisk_properties)
+        if self.devices:
+            children += self._module("device-tree", modules[self.devices], {}, {})
         return f"{self.name} {{\n{lines(properties | self.properties)}{children}}};\n"
 
     @staticmethod
@@ -289,7 +293,9 @@ class Machine:
         """{file or (file, address): (address, size)}, each file once, at the next 2 MiB."""
         placed, at = {}, MODULES_AT
         for domain in self.domains:
-            for file in (domain.kernel, domain.ramdisk):
+            if isinstance(domain.devices, str):
+                domain.devices = self._compile(f"devices-{domain.name}", domain.devices)
+            for file in (domain.kernel, domain.ramdisk, domain.devices):
                 if file and file not in placed:
                     size = os.path.getsize(file)
                     placed[file] = (at, size)
@@ -308,12 +314,14 @@ class Machine:
             + "/ {\nchosen {\n#address-cells = <2>;\n#size-cells = <2>;\n"
             + f'xen,xen-bootargs = "audit {hv_bootargs}";\n{chosen}{parts}}};\n{root}}};\n'
         )
-        path = self.directory / "machine.dts"
+        return self._compile("machine", source, padding=65536)
+
+    def _compile(self, name, source, padding=0):
+        path = self.directory / f"{name}.dts"
         path.write_text(source, encoding="ascii")
         tree = path.with_suffix(".dtb")
-        subprocess.run(
-            ["dtc", "-q", "-f", "-p", "65536", "-I", "dts", "-O", "dtb", "-o", tree, path], check=True
-        )
+        command = ["dtc", "-q", "-f", "-p", str(padding), "-I", "dts", "-O", "dtb", "-o", tree, path]
+        subprocess.run(command, check=True)
         return tree
 
     def _u_boot(self, tree, holdfast):

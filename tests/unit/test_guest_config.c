@@ -158,19 +158,35 @@ static void unit_address_is_no_name(void **s) {
     assert_string_equal(cfg.name, "dom");
 }
 
+static void devices(void **s) {
+    (void)s;
+    assert_int_equal(parse(), 0);
+    assert_int_equal(cfg.passthrough, PASSTHROUGH_AS_NEEDED);
+    assert_int_equal(cfg.tree_node, -1);
+    assert_true(fdt_add_subnode(tree, at(U), "dtb@60000000") > 0);
+    put_text(U "/dtb@60000000", "compatible", "multiboot,device-tree");
+    put_cells(U "/dtb@60000000", "reg", 4, 0, 0x60000000, 0, 0x1000);
+    put_text(U, "passthrough", "enabled");
+    assert_int_equal(parse(), 0);
+    assert_int_equal(cfg.passthrough, PASSTHROUGH_ENABLED);
+    assert_int_equal(cfg.tree.start, 0x60000000);
+    assert_int_equal(cfg.tree.size, 0x1000);
+    put_text(U, "passthrough", "disabled");
+    assert_int_equal(parse(), 0);
+    assert_int_equal(cfg.passthrough, PASSTHROUGH_DISABLED);
+}
+
 static void ignored(void **s) {
     (void)s;
     put(U, "direct-map", NULL, 0);
-    put_text(U, "passthrough", "enabled");
     put_cells(U, "shoe-size", 1, 44);
     assert_true(fdt_add_subnode(tree, at(U), "module@1") > 0);
     put_text(U "/module@1", "compatible", "multiboot,module");
     assert_int_equal(parse(), 0);
     assert_logged(U ": direct-map: not supported yet, ignored\n");
-    assert_logged(U ": passthrough: not supported yet, ignored\n");
     assert_logged(U ": shoe-size: not a known property, ignored\n");
     assert_logged(U "/module@1: not a known module, ignored\n");
-    assert_int_equal(log_lines(), 4);
+    assert_int_equal(log_lines(), 3);
 }
 
 static void ignored_lines_are_bounded(void **s) {
@@ -199,6 +215,16 @@ static void two_kernels(void) {
 static void partial_tree(void) {
     assert_true(fdt_add_subnode(tree, at(U), "dtb@60000000") > 0);
     put_text(U "/dtb@60000000", "compatible", "multiboot,device-tree");
+}
+static void partial_tree_overlaps(void) {
+    partial_tree();
+    put_cells(U "/dtb@60000000", "reg", 4, 0, 0x50000fff, 0, 0x1000);
+}
+static void passthrough_maybe(void) {
+    put_text(U, "passthrough", "maybe");
+}
+static void passthrough_empty(void) {
+    put(U, "passthrough", NULL, 0);
 }
 static void no_cpus(void) {
     drop(U, "cpus");
@@ -284,7 +310,10 @@ static void refused(void **s) {
     } cases[] = {
         {no_kernel, U ": expected a module with compatible \"multiboot,kernel\""},
         {two_kernels, ": compatible: expected one module of this kind, got two"},
-        {partial_tree, U "/dtb@60000000: compatible: expected a kernel or a ramdisk"},
+        {partial_tree, U "/dtb@60000000: reg: expected an address and a size, got nothing"},
+        {partial_tree_overlaps, U "/dtb@60000000: reg: expected its own place, overlaps kernel"},
+        {passthrough_maybe, U ": passthrough: expected \"enabled\" or \"disabled\""},
+        {passthrough_empty, U ": passthrough: expected \"enabled\" or \"disabled\""},
         {no_cpus, U ": cpus: expected 1 cell, got nothing"},
         {cpus_0, U ": cpus: expected 1 to 128, got 0"},
         {cpus_129, U ": cpus: expected 1 to 128, got 129"},
@@ -376,6 +405,7 @@ int main(void) {
         cmocka_unit_test_setup(small_cells, good_tree),
         cmocka_unit_test_setup(unit_address_is_no_name, good_tree),
         cmocka_unit_test_setup(ignored, good_tree),
+        cmocka_unit_test_setup(devices, good_tree),
         cmocka_unit_test_setup(ignored_lines_are_bounded, good_tree),
         cmocka_unit_test_setup(refused, good_tree),
         cmocka_unit_test_setup(names, good_tree),

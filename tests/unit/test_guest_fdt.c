@@ -1,4 +1,4 @@
-/* SOURCES: common/boot/guest_fdt.c common/boot/guest_layout.c common/lib/fdt.c */
+/* SOURCES: common/boot/guest_fdt.c common/boot/guest_layout.c common/boot/partial_tree.c common/lib/fdt.c */
 /* The guest's layout (nothing overlaps, everything is in RAM) and the device tree generated from
  * it. */
 #include "captured_log.h"
@@ -129,7 +129,7 @@ static void make(unsigned vcpus, bool vpl011, const char *bootargs, uint64_t mem
     struct guest_layout l;
     uint64_t need;
     struct guest_fdt_info info = {
-        .layout = &l, .vcpus = vcpus, .vpl011 = vpl011, .bootargs = bootargs};
+        .layout = &l, .vcpus = vcpus, .vpl011 = vpl011, .vpl011_intid = 32, .bootargs = bootargs};
     int size;
 
     assert_true(guest_layout_plan(mem, &k, initrd, &l, &need));

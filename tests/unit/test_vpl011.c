@@ -125,7 +125,7 @@ static int start(void **state) {
     line = false;
     line_changes = retries = 0;
     screen[0] = '\0';
-    assert_int_equal(vpl011_init(&dom), 0);
+    assert_int_equal(vpl011_init(&dom, GUEST_VPL011_SPI), 0);
     return 0;
 }
 
@@ -283,11 +283,11 @@ static void no_memory(void **state) {
 
     (void)state;
     out_of_memory = true;
-    assert_int_equal(vpl011_init(&other), -ENOMEM);
+    assert_int_equal(vpl011_init(&other, GUEST_VPL011_SPI), -ENOMEM);
     out_of_memory = false;
     assert_int_equal(
         mmio_register(&other.mmio, ipaddr(GUEST_PL011_BASE), 4096, NULL, NULL, "taken"), 0);
-    assert_int_equal(vpl011_init(&other), -EEXIST);
+    assert_int_equal(vpl011_init(&other, GUEST_VPL011_SPI), -EEXIST);
     assert_null(other.vpl011);
 }
 

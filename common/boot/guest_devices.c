@@ -1,0 +1,178 @@
+/* Devices for a domain: its partial tree read against the host's, and everything in it given. */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/fdt.h>
+#include <hv/guest_devices.h>
+#include <hv/guest_layout.h>
+#include <hv/guest_map.h>
+#include <hv/iommu.h>
+#include <hv/mm.h>
+#include <hv/partial_tree.h>
+#include <hv/passthrough.h>
+#include <hv/printk.h>
+
+#include <libfdt.h>
+
+/* A line about a node of the partial tree, which has no place in the host's. */
+static int device_error(const struct guest_config *cfg, const void *tree, int node,
+                        const char *prop, const char *what) {
+    char path[FDT_PATH_MAX];
+
+    return guest_error(cfg, cfg->tree_node, NULL, "%s%s%s: %s", fdt_path(tree, node, path),
+                       prop ? ": " : "", prop ? prop : "", what);
+}
+
+/* ---- what it takes ---- */
+
+static int host_node(const struct guest_config *cfg, const void *tree,
+                     const struct partial_device *p, int *node) {
+    *node = -1;
+    if (!p->path)
+        return 0;
+    *node = fdt_path_offset(cfg->fdt, p->path);
+    return *node < 0 ? device_error(cfg, tree, p->node, "xen,path",
+                                    "expected the path of a node in the machine's tree")
+                     : 0;
+}
+
+static int check_device(const struct guest_config *cfg, const void *tree,
+                        const struct partial_device *p) {
+    if (p->path && !p->nr_ranges)
+        return device_error(cfg, tree, p->node, "xen,reg",
+                            "expected the registers of the device, got nothing");
+    if (!p->path && !p->force)
+        return device_error(cfg, tree, p->node, "xen,path",
+                            "expected the path of a node in the machine's tree, got nothing");
+    if (!p->force && cfg->passthrough == PASSTHROUGH_DISABLED)
+        return device_error(cfg, tree, p->node, NULL,
+                            "expected xen,force-assign-without-iommu, since the domain has "
+                            "passthrough = \"disabled\"");
+    return 0;
+}
+
+/* Tables between the place in the guest and pages or blocks; generous. */
+static uint32_t tables_for(const struct partial_range *r) {
+    bool blocks = IS_ALIGNED(r->host ^ r->guest, MB(2));
+
+    return 6 + (uint32_t)MIN(blocks ? r->size >> 30 : r->size >> 21, 1u << 20);
+}
+
+struct spis {
+    uint32_t used[DIV_ROUND_UP(NR_IRQS, 32)];
+};
+
+static void note_irqs(int node, struct spis *spis, struct guest_devices *dev) {
+    enum irq_trigger trigger;
+    unsigned irq;
+
+    for (unsigned i = 0; node >= 0 && !passthrough_node_irq(node, i, &irq, &trigger); i++) {
+        spis->used[irq / 32] |= 1u << irq % 32;
+        dev->nr_spis = MAX(dev->nr_spis, irq >= 32 ? irq - 31 : 0);
+    }
+}
+
+static int read_device(const struct guest_config *cfg, const struct partial_device *p,
+                       struct spis *spis, struct guest_devices *dev) {
+    struct partial_range r;
+    int node, rc = check_device(cfg, dev->tree, p);
+
+    if (!rc)
+        rc = host_node(cfg, dev->tree, p, &node);
+    if (rc)
+        return rc;
+    note_irqs(node, spis, dev);
+    for (unsigned i = 0; i < p->nr_ranges; i++) {
+        partial_tree_range(dev->tree, p, i, &r);
+        dev->p2m_pages += tables_for(&r);
+    }
+    return 0;
+}
+
+static int open_tree(const struct guest_config *cfg, struct guest_devices *dev) {
+    const void *tree = phys_to_virt(paddr(cfg->tree.start));
+
+    if (fdt_validate(tree, cfg->tree.size))
+        return guest_error(cfg, cfg->tree_node, "reg",
+                           "expected a device tree of at most %u bytes, at a multiple of 8",
+                           FDT_MAX_SIZE);
+    if (fdt_totalsize(tree) > GUEST_FDT_MAX / 2)
+        return guest_error(cfg, cfg->tree_node, "reg",
+                           "expected a partial device tree of at most %u bytes, got %u",
+                           GUEST_FDT_MAX / 2, (unsigned)fdt_totalsize(tree));
+    dev->tree = tree;
+    return 0;
+}
+
+static int read_tree(const struct guest_config *cfg, struct spis *spis, struct guest_devices *dev) {
+    struct partial_device p = {.node = 0};
+    const char *prop;
+    int rc = open_tree(cfg, dev);
+
+    if (rc)
+        return rc;
+    while (!(rc = partial_tree_device(dev->tree, p.node, &p, &prop))) {
+        rc = read_device(cfg, &p, spis, dev);
+        if (rc)
+            return rc;
+    }
+    if (rc == -ENOENT)
+        return 0;
+    return device_error(cfg, dev->tree, p.node, prop, "malformed");
+}
+
+int guest_devices_read(const struct guest_config *cfg, struct guest_devices *dev) {
+    struct spis spis = {{0}};
+    int rc = 0;
+
+    *dev = (struct guest_devices){.console_intid = GUEST_VPL011_SPI};
+    if (cfg->tree_node >= 0)
+        rc = read_tree(cfg, &spis, dev);
+    if (rc || !cfg->vpl011)
+        return rc;
+    while (spis.used[dev->console_intid / 32] >> dev->console_intid % 32 & 1)
+        if (++dev->console_intid == NR_IRQS)
+            return guest_error(cfg, cfg->node, "vpl011", "expected an SPI that no device has");
+    if (dev->console_intid != GUEST_VPL011_SPI)
+        printk("d%u: %s: SPI %u is a device's, the console has %u\n", cfg->domid, cfg->name,
+               GUEST_VPL011_SPI - 32, dev->console_intid - 32);
+    dev->nr_spis = MAX(dev->nr_spis, dev->console_intid - 31);
+    return 0;
+}
+
+/* ---- giving ---- */
+
+static int give_device(const struct guest_config *cfg, const void *tree,
+                       const struct partial_device *p, struct domain *d) {
+    struct passthrough_why why;
+    struct partial_range r;
+    int node, rc = host_node(cfg, tree, p, &node);
+
+    if (rc)
+        return rc;
+    for (unsigned i = 0; i < p->nr_ranges; i++) {
+        partial_tree_range(tree, p, i, &r);
+        if (passthrough_give_mmio(d, r.host, r.guest, r.size, &why))
+            return device_error(cfg, tree, p->node, "xen,reg", why.text);
+    }
+    if (node >= 0 && passthrough_give_node(d, node, p->force, &why))
+        return device_error(cfg, tree, p->node, "xen,path", why.text);
+    return 0;
+}
+
+int guest_devices_give(const struct guest_config *cfg, const struct guest_devices *dev,
+                       struct domain *d) {
+    struct partial_device p = {.node = 0};
+    const char *prop;
+    int rc = 0;
+
+    if (cfg->passthrough == PASSTHROUGH_ENABLED && !d->iommu) {
+        rc = iommu_domain_create(&d->p2m, IOMMU_MODE_DEFAULT, &d->iommu);
+        if (rc)
+            return guest_error(cfg, cfg->node, "passthrough",
+                               "expected an IOMMU that translates stage 2 (SMMUv3), error %d", rc);
+    }
+    while (dev->tree && !rc && !partial_tree_device(dev->tree, p.node, &p, &prop))
+        rc = give_device(cfg, dev->tree, &p, d);
+    return rc;
+}

@@ -1,0 +1,1 @@
+obj-y += pci.o pci_reset.o pci_fdt.o
