@@ -5,6 +5,7 @@
 #include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/guest_console.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/printk.h>
@@ -47,7 +48,7 @@ static int64_t op_write(struct vcpu *v, vaddr_t from, uint32_t count) {
 
         if (copy_from_guest(text, from, n))
             return -EFAULT;
-        console_port_write(&v->domain->abi->console_io.port, text, n);
+        guest_console_write(&v->domain->abi->console_io.port, text, n);
         from += n;
         count -= n;
         preempt_point();

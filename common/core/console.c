@@ -5,12 +5,20 @@
  * Text of the source that owns the line on the screen goes out at once; any other source gathers
  * its line in its port and breaks in, on a line of its own, when that line is complete (or long).
  */
+#include <hv/bits.h>
 #include <hv/console.h>
 #include <hv/printk.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
 
 #include "console.h"
+
+/*
+ * Characters of one port that may wait for the UART, and what the ring of waiting text must have
+ * room for beyond: a character can become a prefix or complete a line.
+ */
+#define PORT_BUDGET 512u
+#define RESERVE (PORT_BUDGET * 20)
 
 spinlock_t console_lock = SPINLOCK_INIT(RANK_CONSOLE, "console");
 
@@ -19,15 +27,18 @@ static const struct uart_ops *uart;
 static bool midline;                     /* the cursor is not at the start of a line */
 static const struct console_port *owner; /* whose line it is; NULL: Holdfast's */
 
-static void screen_putc(char c) {
-    if (c == '\n')
-        uart->putc('\r');
-    uart->putc(c);
-}
-
+/* Newlines get their carriage return here. */
 static void screen_write(const char *s, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        screen_putc(s[i]);
+    while (n) {
+        const char *newline = memchr(s, '\n', n);
+        size_t text = newline ? (size_t)(newline - s) : n;
+
+        console_tx_locked(uart, s, text);
+        if (newline)
+            console_tx_locked(uart, "\r\n", 2);
+        s += text + !!newline;
+        n -= text + !!newline;
+    }
 }
 
 /* Makes the line on the screen this source's, after which what it says may follow. */
@@ -35,7 +46,7 @@ static void take_line(const struct console_port *port) {
     if (midline && owner == port)
         return;
     if (midline)
-        screen_putc('\n');
+        screen_write("\n", 1);
     midline = false;
     owner = port;
 }
@@ -73,8 +84,13 @@ const struct uart_ops *console_uart(void) {
 }
 
 void console_flush(void) {
-    if (uart)
-        uart->flush();
+    if (!uart)
+        return;
+    if (!printk_panicking)
+        spin_lock(&console_lock);
+    console_tx_drain(uart);
+    if (!printk_panicking)
+        spin_unlock(&console_lock);
 }
 
 void console_port_flush_locked(struct console_port *port) {
@@ -107,15 +123,39 @@ static void port_char(struct console_port *port, char c) {
         gather(port, c);
 }
 
-void console_port_write(struct console_port *port, const char *s, size_t n) {
+/* How much of n the port may say now. */
+static size_t allowance(struct console_port *port, size_t n) {
+    if (console_tx_passed_locked(port->mark))
+        port->sent = 0;
+    if (port->sent >= PORT_BUDGET || console_tx_room_locked() < RESERVE)
+        return 0;
+    return MIN(n, PORT_BUDGET - port->sent);
+}
+
+bool console_port_has_room_again_locked(struct console_port *port) {
+    if (!port->full || !allowance(port, 1))
+        return false;
+    WRITE_ONCE(port->full, false);
+    return true;
+}
+
+size_t console_port_write(struct console_port *port, const char *s, size_t n) {
+    size_t taken;
+
     if (printk_panicking)
-        return;
+        return n;
     spin_lock(&console_lock);
-    for (size_t i = 0; i < n; i++)
+    taken = allowance(port, n);
+    for (size_t i = 0; i < taken; i++)
         port_char(port, s[i]);
     if (console_focus_locked() == port)
         console_port_flush_locked(port);
+    port->sent = (uint16_t)(port->sent + taken);
+    if (taken)
+        port->mark = console_tx_mark_locked();
+    WRITE_ONCE(port->full, !allowance(port, 1));
     spin_unlock(&console_lock);
+    return taken;
 }
 
 /* What it said last is shown, and the line is ended so that nothing refers to the port any more. */

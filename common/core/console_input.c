@@ -144,6 +144,23 @@ static void deliver_keys_locked(void) {
     }
 }
 
+/* Tells every port that waited for room and has some. Only while nobody delivers keys. */
+static void tell_of_room_locked(void) {
+    struct list *at = ports.next;
+
+    while (at != &ports) {
+        struct console_port *port = list_entry(at, struct console_port, link);
+
+        at = at->next;
+        if (!console_port_has_room_again_locked(port) || !port->room)
+            continue;
+        spin_unlock(&console_lock);
+        port->room(port->arg);
+        spin_lock(&console_lock);
+        at = ports.next; /* the list may have changed */
+    }
+}
+
 static void deliver(void) {
     bool again;
 
@@ -163,6 +180,7 @@ static void deliver(void) {
             spin_lock(&console_lock);
         }
         deliver_keys_locked();
+        tell_of_room_locked();
         again = deliver_again || switches_wanted;
     } while (again);
     delivering = false;
@@ -204,6 +222,7 @@ static void stalled(void *arg) {
 
 static void console_softirq(void) {
     deliver();
+    console_tx_watch();
     if (READ_ONCE(rx_stopped) && restart_receive())
         softirq_raise(SOFTIRQ_CONSOLE);
 }
@@ -223,6 +242,9 @@ void console_init(void) {
     if (!uart)
         return;
     uart->rx_irq(true);
+    spin_lock(&console_lock);
+    console_tx_start_locked(uart);
+    spin_unlock(&console_lock);
     console_rx_irq(); /* keys of before */
 }
 
@@ -245,6 +267,9 @@ void console_add_port(struct console_port *port) {
     spin_lock(&console_lock);
     port->len = 0;
     port->cr = false;
+    port->mark = console_tx_mark_locked();
+    port->sent = 0;
+    port->full = false;
     for (at = ports.next; at != &ports; at = at->next)
         if (comes_before(port, list_entry(at, struct console_port, link)))
             break;

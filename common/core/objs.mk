@@ -2,4 +2,4 @@ obj-y += symbols.o
 obj-y += percpu.o softirq.o irq.o timer.o firmware.o cpus.o
 obj-y += cmdline.o
 obj-y += iommu.o iommu_mirror.o iommu_fdt.o
-obj-y += console.o console_input.o
+obj-y += console.o console_tx.o console_input.o

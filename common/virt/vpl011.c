@@ -2,6 +2,7 @@
 #include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/guest_console.h>
 #include <hv/guest_map.h>
 #include <hv/mm.h>
 #include <hv/string.h>
@@ -22,7 +23,9 @@
 #define UARTDMACR 0x048
 #define UARTPERIPHID0 0xfe0
 
+#define FR_BUSY BIT(3)
 #define FR_RXFE BIT(4)
+#define FR_TXFF BIT(5)
 #define FR_RXFF BIT(6)
 #define FR_TXFE BIT(7)
 #define INT_RX BIT(4)
@@ -101,11 +104,26 @@ static uint32_t read_data(struct vpl011 *u) {
     return c;
 }
 
-/* The transmit FIFO is empty again at once, which is when the transmit interrupt comes. */
+/*
+ * The transmit FIFO is empty again at once, which is when the transmit interrupt comes, unless the
+ * console lags behind: then it comes with room_again().
+ */
 static void write_data(struct vpl011 *u, char c) {
-    console_port_write(&u->port, &c, 1);
-    if (READ_ONCE(u->ris) & INT_TX)
+    guest_console_write(&u->port, &c, 1);
+    if ((READ_ONCE(u->ris) & INT_TX) && !console_port_full(&u->port))
         return;
+    spin_lock(&u->lock);
+    if (console_port_full(&u->port))
+        u->ris &= (uint16_t)~INT_TX;
+    else
+        u->ris |= INT_TX;
+    update_line(u);
+    spin_unlock(&u->lock);
+}
+
+static void room_again(void *arg) {
+    struct vpl011 *u = arg;
+
     spin_lock(&u->lock);
     u->ris |= INT_TX;
     update_line(u);
@@ -115,7 +133,8 @@ static void write_data(struct vpl011 *u, char c) {
 static uint32_t flags(const struct vpl011 *u) {
     uint32_t n = READ_ONCE(u->in) - READ_ONCE(u->out);
 
-    return (uint32_t)(FR_TXFE | (n == 0 ? FR_RXFE : 0) | (n >= FIFO_SIZE ? FR_RXFF : 0));
+    return (uint32_t)((console_port_full(&u->port) ? FR_TXFF | FR_BUSY : FR_TXFE) |
+                      (n == 0 ? FR_RXFE : 0) | (n >= FIFO_SIZE ? FR_RXFF : 0));
 }
 
 static uint32_t reg_read(struct vpl011 *u, unsigned at) {
@@ -208,6 +227,7 @@ int vpl011_init(struct domain *d, unsigned intid) {
     hv_strlcpy(u->port.name, d->name, sizeof(u->port.name));
     hv_snprintf(u->port.prefix, sizeof(u->port.prefix), "(d%u) ", d->id);
     u->port.input = key_in;
+    u->port.room = room_again;
     u->port.arg = u;
     console_add_port(&u->port);
     d->vpl011 = u;

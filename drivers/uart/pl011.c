@@ -26,6 +26,7 @@
 #define CR_UARTEN BIT(0)
 #define CR_ON 0x301u /* UARTEN, TXE, RXE */
 #define INT_RX BIT(4)
+#define INT_TX BIT(5)
 #define INT_RX_TIMEOUT BIT(6)
 #define INT_ALL 0x7ffu
 
@@ -37,8 +38,9 @@
 #define WAIT_MAX 1000000u
 
 static volatile char *regs;
-static unsigned rx_intid;
-static bool rx_edge, rx_requested;
+static unsigned intid;
+static uint32_t mask; /* UARTIMSC; under the console's lock */
+static bool irq_edge, irq_requested;
 static bool stuck;
 
 static uint32_t reg_read(unsigned at) {
@@ -67,6 +69,13 @@ static void pl011_putc(char c) {
         reg_write((uint8_t)c, UARTDR);
 }
 
+static bool pl011_try_putc(char c) {
+    if (reg_read(UARTFR) & FR_TXFF)
+        return false;
+    reg_write((uint8_t)c, UARTDR);
+    return true;
+}
+
 static int pl011_getc(void) {
     if (reg_read(UARTFR) & FR_RXFE)
         return -1;
@@ -78,37 +87,53 @@ static void pl011_flush(void) {
         wait_clear(FR_BUSY);
 }
 
+static void set_mask(uint64_t bits) {
+    mask = (uint32_t)bits;
+    reg_write(mask, UARTIMSC);
+}
+
 static enum irq_result pl011_irq(unsigned irq, void *arg) {
     (void)irq;
     (void)arg;
-    reg_write(INT_RX | INT_RX_TIMEOUT, UARTICR);
+    reg_write(INT_RX | INT_RX_TIMEOUT | INT_TX, UARTICR);
     console_rx_irq();
+    if (mask & INT_TX)
+        console_tx_irq();
     return IRQ_DONE;
 }
 
 static void pl011_rx_irq(bool enable) {
-    if (enable && !rx_requested) {
+    if (enable && !irq_requested) {
         int err;
 
-        if (!rx_intid)
+        if (!intid)
             return;
-        reg_write(0, UARTIMSC);
-        err = irq_request(rx_intid, rx_edge ? IRQ_EDGE : IRQ_LEVEL, pl011_irq, NULL, "uart");
+        set_mask(0);
+        err = irq_request(intid, irq_edge ? IRQ_EDGE : IRQ_LEVEL, pl011_irq, NULL, "uart");
         if (err) {
-            printk("uart: interrupt %u cannot be had (%d): no input\n", rx_intid, err);
+            printk("uart: interrupt %u cannot be had (%d): no input\n", intid, err);
             return;
         }
-        rx_requested = true;
+        irq_requested = true;
     }
-    reg_write(enable ? INT_RX | INT_RX_TIMEOUT : 0, UARTIMSC);
+    set_mask(enable ? mask | INT_RX | INT_RX_TIMEOUT : mask & INT_TX);
+}
+
+static bool pl011_tx_irq(bool enable) {
+    if (!irq_requested)
+        return false;
+    set_mask(enable ? mask | INT_TX : mask & ~INT_TX);
+    return true;
 }
 
 static const struct uart_ops pl011_ops = {
     .name = "PL011",
     .putc = pl011_putc,
+    .try_putc = pl011_try_putc,
     .getc = pl011_getc,
     .flush = pl011_flush,
     .rx_irq = pl011_rx_irq,
+    .tx_irq = pl011_tx_irq,
 };
 
 static void attach(volatile void *base) {
@@ -140,8 +165,8 @@ static const struct uart_ops *sbsa_uart_init(volatile void *base) {
 }
 
 static void pl011_set_irq(unsigned irq, bool edge) {
-    rx_intid = irq;
-    rx_edge = edge;
+    intid = irq;
+    irq_edge = edge;
 }
 
 const struct uart_driver pl011_driver = {"arm,pl011", pl011_init, pl011_set_irq};

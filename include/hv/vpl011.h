@@ -3,8 +3,9 @@
  * device tree calls an SBSA UART. At GUEST_PL011_BASE of xen/arch-arm.h, whose GUEST_VPL011_SPI is
  * its interrupt unless a device of the domain has that one.
  *
- * Sending never waits; received keys wait in a FIFO of 32. The registers that set speed and format
- * keep what is written and have no effect.
+ * Its transmit FIFO is full while the console lags behind, and a character that is sent all the
+ * same waits; received keys wait in a FIFO of 32. The registers that set speed and format keep what
+ * is written and have no effect.
  */
 #ifndef HV_VPL011_H
 #define HV_VPL011_H

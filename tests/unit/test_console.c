@@ -1,5 +1,5 @@
 /* The console: prefixes, lines of several sources, prompts, the switch, keys that wait. */
-/* SOURCES: common/core/console.c common/core/console_input.c common/lib/printk.c common/lib/vsnprintf.c common/lib/spinlock.c common/lib/string.c */
+/* SOURCES: common/core/console.c common/core/console_tx.c common/core/console_input.c common/lib/printk.c common/lib/vsnprintf.c common/lib/spinlock.c common/lib/string.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -82,15 +82,31 @@ static void run_timer(void) {
 
 /* ---- a UART ---- */
 
-static char screen[8192];
+static char screen[32768];
 static size_t screen_len;
 static const char *typed = "";
 static bool rx_enabled;
+
+/* With room_left < 0 it always has room, as under an emulator. */
+static int room_left = -1;
+static bool tx_enabled;
 
 static void fake_putc(char c) {
     assert_true(screen_len + 1 < sizeof(screen));
     screen[screen_len++] = c;
     screen[screen_len] = '\0';
+}
+static bool fake_try_putc(char c) {
+    if (!room_left)
+        return false;
+    if (room_left > 0)
+        room_left--;
+    fake_putc(c);
+    return true;
+}
+static bool fake_tx_irq(bool enable) {
+    tx_enabled = enable;
+    return true;
 }
 static int fake_getc(void) {
     return *typed ? (unsigned char)*typed++ : -1;
@@ -100,7 +116,8 @@ static void fake_flush(void) {
 static void fake_rx_irq(bool enable) {
     rx_enabled = enable;
 }
-static const struct uart_ops fake_uart = {"fake", fake_putc, fake_getc, fake_flush, fake_rx_irq};
+static const struct uart_ops fake_uart = {"fake",     fake_putc,   fake_try_putc, fake_getc,
+                                          fake_flush, fake_rx_irq, fake_tx_irq};
 
 static void clear(void) {
     screen_len = 0;
@@ -125,7 +142,7 @@ static void type(const char *keys) {
 struct guest {
     struct console_port port;
     char got[2048];
-    unsigned len, room;
+    unsigned len, room, told;
 };
 static struct guest g1, g2, g10;
 
@@ -141,23 +158,32 @@ static bool take_key(void *arg, char c) {
     return true;
 }
 
+static void told_of_room(void *arg) {
+    struct guest *g = arg;
+
+    assert_int_equal(locks_held(), 0);
+    assert_false(console_port_full(&g->port));
+    g->told++;
+}
+
 static void add(struct guest *g, unsigned id) {
     memset(g, 0, sizeof(*g));
     g->room = 1000;
     snprintf(g->port.name, sizeof(g->port.name), "domU%u", id);
     snprintf(g->port.prefix, sizeof(g->port.prefix), "(d%u) ", id);
     g->port.input = take_key;
+    g->port.room = told_of_room;
     g->port.arg = g;
     console_add_port(&g->port);
 }
 
 static void say(struct guest *g, const char *s) {
-    console_port_write(&g->port, s, strlen(s));
+    assert_int_equal(console_port_write(&g->port, s, strlen(s)), strlen(s));
 }
 
 static void say_by_char(struct guest *g, const char *s) {
     for (; *s; s++)
-        console_port_write(&g->port, s, 1);
+        assert_int_equal(console_port_write(&g->port, s, 1), 1);
 }
 
 static bool hv_key(void *arg, char c) {
@@ -181,6 +207,7 @@ static int start(void **state) {
         assert_string_equal(screen, "(HF) before\r\n");
     }
     assert_true(rx_enabled);
+    assert_false(tx_enabled);
     add(&g2, 2); /* the order of adding is not the order of turns */
     add(&g10, 10);
     add(&g1, 1);
@@ -196,7 +223,8 @@ static int stop(void **state) {
     console_remove_port(&g2.port);
     console_remove_port(&g10.port);
     type("x\x01\x01\x01"); /* with no ports: to Holdfast again, and nobody is waited for */
-    timer_set_now = NULL;
+    while (timer_set_now)
+        run_timer();
     printk("\n");
     return 0;
 }
@@ -371,11 +399,120 @@ static void restart(void **state) {
     assert_string_equal(g2.got, "b");
 }
 
+/* ---- a UART that is slower than its guests ---- */
+
+static void fifo_of(int n) {
+    room_left = n;
+    assert_true(tx_enabled);
+    console_tx_irq();
+    run_softirq();
+}
+
+static void transmits_by_interrupt(void **state) {
+    (void)state;
+    room_left = 4;
+    say(&g1, "hello\n");
+    assert_screen("(d1)");
+    assert_true(tx_enabled);
+    printk("log\n"); /* waits for its turn, and for nothing else */
+    say(&g2, "two\n");
+    assert_screen("");
+    fifo_of(6);
+    assert_screen(" hello");
+    fifo_of(1000);
+    assert_screen("\r\n(HF) log\r\n(d2) two\r\n");
+    assert_false(tx_enabled);
+    room_left = -1;
+}
+
+/* One that says more than its share waits; nobody else does; it is told when it may go on. */
+static void a_share_for_each(void **state) {
+    static char flood[2000];
+    size_t taken;
+
+    (void)state;
+    memset(flood, 'f', sizeof(flood));
+    for (unsigned i = 99; i < sizeof(flood); i += 100)
+        flood[i] = '\n';
+    room_left = 0;
+    taken = console_port_write(&g1.port, flood, sizeof(flood));
+    assert_true(taken > 0 && taken < 1000);
+    assert_true(console_port_full(&g1.port));
+    assert_int_equal(console_port_write(&g1.port, flood, 1), 0);
+    say(&g2, "two\n");
+    assert_false(console_port_full(&g2.port));
+    fifo_of(100);
+    assert_int_equal(g1.told, 0);
+    clear();
+    fifo_of(1000);
+    assert_non_null(strstr(screen, "(d2) two\r\n"));
+    assert_int_equal(g1.told, 1);
+    assert_int_equal(g2.told, 0);
+    assert_false(console_port_full(&g1.port));
+    assert_true(console_port_write(&g1.port, flood + taken, 100) == 100);
+    room_left = -1;
+    console_tx_irq();
+    run_softirq();
+    clear();
+}
+
+/* The log is never cut, however little room there is. */
+static void log_waits_when_the_ring_is_full(void **state) {
+    char line[101], want[110];
+
+    (void)state;
+    memset(line, 'x', 100);
+    line[100] = '\0';
+    snprintf(want, sizeof(want), "(HF) %s\r\n", line);
+    room_left = 0;
+    for (unsigned i = 0; i < 16384 / strlen(want) + 1; i++)
+        printk("%s\n", line);
+    assert_true(screen_len > 0); /* the first were sent by waiting */
+    assert_memory_equal(screen, want, screen_len < strlen(want) ? screen_len : strlen(want));
+    clear();
+    console_flush();
+    assert_true(screen_len > 16000 || screen_len == 0);
+    clear();
+    room_left = -1;
+}
+
+/* A UART that sends nothing at all is not waited for. */
+static void dead_uart(void **state) {
+    static char flood[2000];
+
+    (void)state;
+    memset(flood, 'f', sizeof(flood));
+    room_left = 0;
+    console_port_write(&g1.port, flood, sizeof(flood));
+    run_softirq();
+    assert_true(console_port_full(&g1.port));
+    run_timer();
+    assert_false(console_port_full(&g1.port));
+    assert_int_equal(g1.told, 1);
+    room_left = -1;
+    console_tx_irq();
+    run_softirq();
+    clear();
+    say(&g2, "two\n");
+    assert_screen("\r\n(d2) two\r\n");
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, stop)
     const struct CMUnitTest tests[] = {
-        T(whole_lines), T(prompts),       T(carriage_return), T(long_lines), T(turns),
-        T(keys),        T(slow_receiver), T(dead_receiver),   T(restart),
+        T(whole_lines),
+        T(prompts),
+        T(carriage_return),
+        T(long_lines),
+        T(turns),
+        T(keys),
+        T(slow_receiver),
+        T(dead_receiver),
+        T(restart),
+        T(transmits_by_interrupt),
+        T(a_share_for_each),
+        T(log_waits_when_the_ring_is_full),
+        T(dead_uart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

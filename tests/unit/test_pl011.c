@@ -63,7 +63,7 @@ void fake_mmio_write(volatile void *at, uint64_t val, unsigned size) {
 
 static irq_handler_t handler;
 static int request_result;
-static unsigned rx_calls;
+static unsigned rx_calls, tx_calls;
 
 int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *arg,
                 const char *name) {
@@ -78,6 +78,10 @@ int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *
 
 void console_rx_irq(void) {
     rx_calls++;
+}
+
+void console_tx_irq(void) {
+    tx_calls++;
 }
 
 static int start(void **state) {
@@ -155,6 +159,20 @@ static void waits_for_room(void **state) {
     assert_string_equal(sent, "ad");
 }
 
+static void tries(void **state) {
+    const struct uart_ops *ops = pl011_driver.init(base);
+
+    (void)state;
+    assert_true(ops->try_putc('a'));
+    busy_reads = 2;
+    reads = 0;
+    assert_false(ops->try_putc('b'));
+    assert_int_equal(reads, 1); /* looked once, waited for nothing */
+    busy_reads = 0;
+    assert_true(ops->try_putc('c'));
+    assert_string_equal(sent, "ac");
+}
+
 static void receives(void **state) {
     const struct uart_ops *ops = pl011_driver.init(base);
 
@@ -165,6 +183,7 @@ static void receives(void **state) {
     assert_int_equal(ops->getc(), -1);
     pl011_driver.set_irq(0, false);
     ops->rx_irq(true); /* has no interrupt */
+    assert_false(ops->tx_irq(true));
     assert_null(handler);
     assert_int_equal(reg[IMSC / 4], 0);
     pl011_driver.set_irq(33, false);
@@ -176,8 +195,16 @@ static void receives(void **state) {
     ops->rx_irq(true);
     assert_int_equal(reg[IMSC / 4], 0x50);
     handler(33, NULL);
-    assert_int_equal(reg[ICR / 4], 0x50);
+    assert_int_equal(reg[ICR / 4], 0x70);
     assert_int_equal(rx_calls, 1);
+    assert_int_equal(tx_calls, 0); /* not asked for */
+    assert_true(ops->tx_irq(true));
+    assert_int_equal(reg[IMSC / 4], 0x70);
+    handler(33, NULL);
+    assert_int_equal(tx_calls, 1);
+    ops->rx_irq(false);
+    assert_int_equal(reg[IMSC / 4], 0x20);
+    ops->tx_irq(false);
     ops->rx_irq(false);
     assert_int_equal(reg[IMSC / 4], 0);
     handler = NULL;
@@ -189,7 +216,8 @@ static void receives(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup(f, start)
     const struct CMUnitTest tests[] = {
-        T(never_enabled), T(set_up_by_firmware), T(sbsa_subset), T(waits_for_room), T(receives),
+        T(never_enabled), T(set_up_by_firmware), T(sbsa_subset), T(waits_for_room),
+        T(tries),         T(receives),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
