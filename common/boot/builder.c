@@ -80,6 +80,8 @@ static int load_fdt(struct domain *d, const struct guest_config *cfg, const stru
                                   .vpl011 = cfg->vpl011,
                                   .vpl011_intid = dev->console_intid,
                                   .devices = dev->tree,
+                                  .hypervisor = cfg->enhanced,
+                                  .ipa_limit = p2m_gfn_limit(&d->p2m) << PAGE_SHIFT,
                                   .bootargs = cfg->bootargs};
     struct target t = {.d = d, .base = l->fdt};
     struct image_dest dest = {target_window, target_written, &t};

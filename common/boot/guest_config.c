@@ -32,6 +32,13 @@ static int prop_len(const struct guest_config *cfg, int node, const char *prop) 
     return len;
 }
 
+static bool is_one_of(const char *s, const char *const *list, unsigned n) {
+    for (unsigned i = 0; i < n; i++)
+        if (!strcmp(s, list[i]))
+            return true;
+    return false;
+}
+
 /* One cell. -ENOENT only when `optional`; any other failure has been told. */
 static int read_u32(const struct guest_config *cfg, const char *prop, bool optional,
                     uint32_t *out) {
@@ -151,8 +158,12 @@ static int read_capabilities(struct guest_config *cfg) {
     return 0;
 }
 
-/* Empty or a string; "disabled" is the only value that means no. */
+/*
+ * Empty or a string. The values differ in what is said of xenstore, and no domain here runs one: a
+ * guest is always told that there is none.
+ */
 static int read_enhanced(struct guest_config *cfg) {
+    static const char *const values[] = {"", "enabled", "legacy", "no-xenstore", "disabled"};
     const char *s = "";
     int rc = 0;
 
@@ -164,6 +175,11 @@ static int read_enhanced(struct guest_config *cfg) {
         return guest_error(cfg, cfg->node, "xen,enhanced",
                            "expected a string or nothing, got %d bytes",
                            prop_len(cfg, cfg->node, "xen,enhanced"));
+    if (!is_one_of(s, values, ARRAY_SIZE(values)))
+        return guest_error(cfg, cfg->node, "xen,enhanced",
+                           "expected \"enabled\", \"legacy\", \"no-xenstore\" or \"disabled\", "
+                           "got \"%s\"",
+                           s);
     cfg->enhanced = strcmp(s, "disabled") != 0;
     return 0;
 }
@@ -269,13 +285,6 @@ static int read_modules(struct guest_config *cfg, unsigned *lines) {
 }
 
 /* ---- properties nobody reads ---- */
-
-static bool is_one_of(const char *s, const char *const *list, unsigned n) {
-    for (unsigned i = 0; i < n; i++)
-        if (!strcmp(s, list[i]))
-            return true;
-    return false;
-}
 
 static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
     static const char *const used[] = {"compatible",

@@ -15,7 +15,11 @@
 
 /* Interrupt specifiers of a GIC: kind, number within the kind, flags. */
 enum { GIC_SPI = 0, GIC_PPI = 1 };
-enum { IRQ_FLAG_LEVEL_HIGH = 4 };
+enum { IRQ_FLAG_LEVEL_HIGH = 4, IRQ_FLAG_LEVEL_LOW = 8, IRQ_FLAG_ALL_CPUS = 0xf00 };
+
+/* A hole of less is not worth telling, and blocks in it can be mapped whole. */
+#define HOLE_MIN MB(64)
+#define HOLE_ALIGN MB(2)
 
 /*
  * libfdt's writer is given one call after the other; the first error is kept here and the rest are
@@ -61,7 +65,7 @@ static void cell(struct writer *w, const char *name, uint32_t value) {
     cells(w, name, &value, 1);
 }
 static void quads(struct writer *w, const char *name, const uint64_t *value, unsigned n) {
-    fdt64_t be[4];
+    fdt64_t be[2 * (1 + GUEST_BANKS)];
 
     for (unsigned i = 0; i < n; i++)
         be[i] = cpu_to_fdt64(value[i]);
@@ -176,6 +180,43 @@ static void write_uart(struct writer *w, unsigned intid) {
     end(w);
 }
 
+/*
+ * What the layout keeps for RAM and this guest has no RAM in: never anything else's. Where memory
+ * is elsewhere, or there are real devices, these may be anywhere; and a 32-bit guest is told of no
+ * holes, as on Xen.
+ */
+static unsigned add_holes(const struct guest_fdt_info *g, uint64_t *reg) {
+    static const uint64_t base[] = GUEST_RAM_BANK_BASES, size[] = GUEST_RAM_BANK_SIZES;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < GUEST_BANKS && !g->aarch32 && !g->devices; i++) {
+        const struct guest_range *bank = &g->layout->bank[i];
+        uint64_t start = ALIGN_UP(base[i] + bank->size, HOLE_ALIGN);
+        uint64_t stop = MIN(base[i] + size[i], g->ipa_limit);
+
+        if (bank->size && bank->start != base[i])
+            return 0;
+        if (start < stop && stop - start >= HOLE_MIN) {
+            reg[n++] = start;
+            reg[n++] = stop - start;
+        }
+    }
+    return n;
+}
+
+/* First the grant table's place, then holes in which other domains' pages can be mapped. */
+static void write_hypervisor(struct writer *w, const struct guest_fdt_info *g) {
+    static const uint32_t irq[] = {GIC_PPI, GUEST_EVTCHN_PPI - 16,
+                                   IRQ_FLAG_ALL_CPUS | IRQ_FLAG_LEVEL_LOW};
+    uint64_t reg[2 * (1 + GUEST_BANKS)] = {GUEST_GNTTAB_BASE, GUEST_GNTTAB_SIZE};
+
+    begin(w, "hypervisor");
+    STRINGS(w, "compatible", "xen,xen-4.17\0xen,xen");
+    quads(w, "reg", reg, 2 + add_holes(g, reg + 2));
+    cells(w, "interrupts", irq, ARRAY_SIZE(irq));
+    end(w);
+}
+
 int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
     uint32_t gic = g->devices ? partial_tree_gic_phandle(g->devices, PHANDLE_GIC) : PHANDLE_GIC;
     struct writer w = {.fdt = buf};
@@ -197,6 +238,8 @@ int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
     write_gic(&w, gic);
     if (g->vpl011)
         write_uart(&w, g->vpl011_intid);
+    if (g->hypervisor)
+        write_hypervisor(&w, g);
     if (g->devices && !w.rc)
         w.rc = partial_tree_copy(g->devices, buf);
     end(&w);

@@ -26,7 +26,7 @@ struct guest_config {
     bool vpl011;
     uint32_t max_grant_version;               /* 1 or 2 */
     bool privileged;                          /* capabilities = "control" */
-    bool enhanced;                            /* xen,enhanced asked for */
+    bool enhanced;                            /* xen,enhanced asked for: a /hypervisor node */
     bool good;                                /* nothing was wrong so far */
     uint64_t mem_bytes;                       /* whole pages */
     uint64_t p2m_bytes;                       /* xen,domain-p2m-mem-mb; 0: computed */

@@ -12,6 +12,8 @@ struct guest_fdt_info {
     bool vpl011;
     unsigned vpl011_intid;
     const void *devices;  /* the partial tree to be copied (hv/partial_tree.h); NULL: none */
+    bool hypervisor;      /* the node through which a guest finds the Xen ABI */
+    uint64_t ipa_limit;   /* the first guest physical address that cannot be mapped */
     const char *bootargs; /* "" : none */
 };
 

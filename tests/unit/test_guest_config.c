@@ -137,6 +137,14 @@ static void variants(void **s) {
     assert_false(cfg.enhanced);
     assert_false(cfg.vpl011);
     assert_int_equal(cfg.nr_spis, 0);
+
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const values[] = {"enabled", "legacy", "no-xenstore"};
+
+        put_text(U, "xen,enhanced", values[i]);
+        assert_int_equal(parse(), 0);
+        assert_true(cfg.enhanced);
+    }
 }
 
 /* One cell each: the children's cells are the domain node's, whatever the root says. */
@@ -265,6 +273,9 @@ static void capability_unknown(void) {
 static void capabilities_number(void) {
     put_cells(U, "capabilities", 1, 1);
 }
+static void enhanced_unknown(void) {
+    put_text(U, "xen,enhanced", "enable");
+}
 static void enhanced_no_nul(void) {
     put(U, "xen,enhanced", "ab", 2);
 }
@@ -327,6 +338,8 @@ static void refused(void **s) {
         {p2m_0, U ": xen,domain-p2m-mem-mb: expected 1 to 4096 MiB, got 0"},
         {capability_unknown, U ": capabilities: expected \"control\""},
         {capabilities_number, U ": capabilities: expected \"control\""},
+        {enhanced_unknown, U ": xen,enhanced: expected \"enabled\", \"legacy\", \"no-xenstore\" or "
+                             "\"disabled\", got \"enable\""},
         {enhanced_no_nul, U ": xen,enhanced: expected a string or nothing, got 2 bytes"},
         {no_reg, K ": reg: expected an address and a size, got nothing"},
         {reg_short, K ": reg: expected 4 cells of address and size, got 12 bytes"},

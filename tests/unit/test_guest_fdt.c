@@ -124,6 +124,9 @@ static void assert_text(const char *path, const char *prop, const char *value) {
     assert_string_equal(t, value);
 }
 
+/* ipa_limit 0: without /hypervisor; odd: for a 32-bit guest. */
+static uint64_t ipa_limit, moved;
+
 static void make(unsigned vcpus, bool vpl011, const char *bootargs, uint64_t mem, uint64_t initrd) {
     struct kernel_image k = image(IMAGE_ARM64, 0, MB(32));
     struct guest_layout l;
@@ -132,7 +135,12 @@ static void make(unsigned vcpus, bool vpl011, const char *bootargs, uint64_t mem
         .layout = &l, .vcpus = vcpus, .vpl011 = vpl011, .vpl011_intid = 32, .bootargs = bootargs};
     int size;
 
+    info.hypervisor = ipa_limit;
+    info.ipa_limit = ipa_limit;
+    info.aarch32 = ipa_limit & 1;
+
     assert_true(guest_layout_plan(mem, &k, initrd, &l, &need));
+    l.bank[0].start += moved;
     memset(space, 0xa5, sizeof(space));
     size = guest_fdt_make(&info, space, sizeof(space));
     assert_true(size > 0);
@@ -188,6 +196,37 @@ static void without(void **s) {
     assert_cells("/memory@40000000", "reg", 8, 0, 0x40000000, 0, 0xc0000000, 2, 0, 0, 0x40000000);
 }
 
+/* The grant table's place and the holes left of the two windows for RAM, which end with the IPAs.
+ */
+static void hypervisor_node(void **s) {
+    (void)s;
+    assert_int_equal(fdt_path_offset(tree, "/hypervisor"), -FDT_ERR_NOTFOUND);
+    ipa_limit = 1ULL << 44;
+    make(1, true, "", MB(512), 0);
+    assert_true(fdt_compatible(tree, at("/hypervisor"), "xen,xen-4.17"));
+    assert_true(fdt_compatible(tree, at("/hypervisor"), "xen,xen"));
+    assert_cells("/hypervisor", "interrupts", 3, 1, 15, 0xf08);
+    assert_cells("/hypervisor", "reg", 12, 0, 0x38000000, 0, 0x1000000, 0, 0x60000000, 0,
+                 0xa0000000, 2, 0, 0xfe, 0);
+    make(1, true, "", GB(4) + MB(1), 0); /* the first window is full */
+    assert_cells("/hypervisor", "reg", 8, 0, 0x38000000, 0, 0x1000000, 2, 0x40200000, 0xfd,
+                 0xbfe00000);
+    make(1, true, "", GB(3) - MB(63), 0); /* too little is left of it */
+    assert_cells("/hypervisor", "reg", 8, 0, 0x38000000, 0, 0x1000000, 2, 0, 0xfe, 0);
+    ipa_limit = 1ULL << 32;
+    make(1, true, "", MB(512), 0);
+    assert_cells("/hypervisor", "reg", 8, 0, 0x38000000, 0, 0x1000000, 0, 0x60000000, 0,
+                 0xa0000000);
+    ipa_limit |= 1;
+    make(1, true, "", MB(512), 0);
+    assert_cells("/hypervisor", "reg", 4, 0, 0x38000000, 0, 0x1000000);
+    ipa_limit = 1ULL << 44;
+    moved = GB(1);
+    make(1, true, "", MB(512), 0);
+    assert_cells("/hypervisor", "reg", 4, 0, 0x38000000, 0, 0x1000000);
+    ipa_limit = moved = 0;
+}
+
 /* The largest tree there can be fits. */
 static void largest(void **s) {
     char text[2048];
@@ -195,6 +234,7 @@ static void largest(void **s) {
     (void)s;
     memset(text, 'x', sizeof(text) - 1);
     text[sizeof(text) - 1] = 0;
+    ipa_limit = 1ULL << 48;
     make(128, true, text, GB(4), MB(1));
     assert_cells("/cpus/cpu@f", "reg", 1, 0xf);
     assert_cells("/cpus/cpu@100", "reg", 1, 0x100); /* sixteen in a cluster */
@@ -204,9 +244,9 @@ static void largest(void **s) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layout_known), cmocka_unit_test(layout_random),
-        cmocka_unit_test(whole_tree),   cmocka_unit_test(without),
-        cmocka_unit_test(largest),
+        cmocka_unit_test(layout_known),    cmocka_unit_test(layout_random),
+        cmocka_unit_test(whole_tree),      cmocka_unit_test(without),
+        cmocka_unit_test(hypervisor_node), cmocka_unit_test(largest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
