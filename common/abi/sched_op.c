@@ -1,6 +1,8 @@
 /* sched_op: a vCPU gives its CPU away, waits, or ends its domain; and the domain's watchdogs. */
+#include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/events.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/printk.h>
@@ -14,6 +16,15 @@ _Static_assert(SHUT_POWEROFF == SHUTDOWN_poweroff && SHUT_REBOOT == SHUTDOWN_reb
                    SHUT_SUSPEND == SHUTDOWN_suspend && SHUT_CRASH == SHUTDOWN_crash &&
                    SHUT_WATCHDOG == SHUTDOWN_watchdog && SHUT_SOFT_RESET == SHUTDOWN_soft_reset,
                "reasons are passed on as they come");
+
+#define POLL_PORTS_MAX 128u /* as Xen's */
+
+/* A vCPU that polls, on its own stack. */
+struct poll {
+    struct vcpu *v;
+    struct timer timer;
+    bool over;
+};
 
 /* ---- the end ---- */
 
@@ -134,8 +145,64 @@ static int64_t op_yield(void) {
 /* The upcall is an interrupt on Arm, so unmasking upcalls and waiting is unmasking interrupts. */
 static int64_t op_block(struct vcpu *v) {
     vcpu_unmask_interrupts(v);
-    vcpu_block();
+    if (!evtchn_upcall_pending(v))
+        vcpu_block();
     return 0;
+}
+
+/* 1 pending, 0 none is, or -errno. The list is read anew each time, a few ports at once. */
+static int any_pending(struct vcpu *v, vaddr_t ports, uint32_t nr) {
+    evtchn_port_t port[16];
+
+    for (uint32_t i = 0; i < nr; i++) {
+        unsigned at = i % ARRAY_SIZE(port);
+        int rc;
+
+        if (!at && copy_from_guest(port, ports + i * sizeof(port[0]),
+                                   MIN(nr - i, ARRAY_SIZE(port)) * sizeof(port[0])))
+            return -EFAULT;
+        rc = evtchn_is_pending(v->domain, port[at]);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static void poll_timeout(void *arg) {
+    struct poll *p = arg;
+
+    WRITE_ONCE(p->over, true);
+    vcpu_wake(p->v);
+}
+
+static int64_t poll_ports(struct vcpu *v, const struct sched_poll *op) {
+    struct poll p = {.v = v};
+    int rc;
+
+    timer_init(&p.timer, poll_timeout, &p);
+    if (op->timeout)
+        timer_set(&p.timer, ns_to_ticks(op->timeout));
+    evtchn_poll_begin(v);
+    for (;;) {
+        rc = any_pending(v, (vaddr_t)op->ports.p, op->nr_ports);
+        if (rc || READ_ONCE(p.over) || evtchn_upcall_pending(v) || vgic_has_pending(v) ||
+            abi_must_stop(v))
+            break;
+        vcpu_block();
+    }
+    evtchn_poll_end(v);
+    timer_stop(&p.timer);
+    return MIN(rc, 0);
+}
+
+static int64_t op_poll(struct vcpu *v, vaddr_t arg) {
+    struct sched_poll op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.nr_ports > POLL_PORTS_MAX)
+        return -EINVAL;
+    return poll_ports(v, &op);
 }
 
 int64_t do_sched_op(struct vcpu *v, const uint64_t *args) {
@@ -148,6 +215,8 @@ int64_t do_sched_op(struct vcpu *v, const uint64_t *args) {
         return op_block(v);
     case SCHEDOP_shutdown:
         return op_shutdown(v, arg);
+    case SCHEDOP_poll:
+        return op_poll(v, arg);
     case SCHEDOP_remote_shutdown:
         return op_remote_shutdown(arg);
     case SCHEDOP_shutdown_code:

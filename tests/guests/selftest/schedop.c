@@ -1,5 +1,5 @@
 /* sched_op, vcpu_op and the runstate area, console_io, and lists of calls. */
-#include "xen.h"
+#include "evtchn.h"
 
 static struct vcpu_runstate_info area[2] __attribute__((aligned(256)));
 static char page[2 * 4096] __attribute__((aligned(4096)));
@@ -156,6 +156,71 @@ TEST(console_io_write) {
     EQ(console_io(CONSOLEIO_read, 0x80000000, page), -XEN_E2BIG);
     EQ(console_io(CONSOLEIO_read, 16, page), 0); /* no keys: they go to the other console */
     EQ(console_io(2, 1, page), -XEN_ENOSYS);
+}
+
+/* ---- waiting for events ---- */
+
+static int64_t poll(evtchn_port_t *ports, unsigned nr, uint64_t timeout) {
+    struct sched_poll op = {.nr_ports = nr, .timeout = timeout};
+
+    op.ports.p = ports;
+    return sched_op(SCHEDOP_poll, &op);
+}
+
+/* Long ago, by any count of nanoseconds since the machine started. */
+#define AT_ONCE 1
+
+TEST(poll_errors) {
+    static evtchn_port_t ports[129];
+
+    EQ(sched_op(SCHEDOP_poll, (void *)NOTHING_NORMAL), -XEN_EFAULT);
+    EQ(poll(ports, 129, AT_ONCE), -XEN_EINVAL);
+    EQ(poll(ports, ~0u, AT_ONCE), -XEN_EINVAL);
+    EQ(poll((void *)NOTHING_NORMAL, 1, AT_ONCE), -XEN_EFAULT);
+    ports[0] = 5000;
+    EQ(poll(ports, 1, AT_ONCE), -XEN_EINVAL);
+    ports[0] = ~0u;
+    EQ(poll(ports, 128, AT_ONCE), -XEN_EINVAL);
+    EQ(poll(ports, 0, AT_ONCE), 0);
+    EQ(poll((void *)NOTHING_NORMAL, 0, AT_ONCE), 0);
+}
+
+static evtchn_port_t polled[40];
+
+TEST(poll_finds_what_is_pending) {
+    int64_t last = 0;
+
+    events_begin();
+    for (unsigned i = 0; i < COUNT(polled); i++) {
+        last = new_ipi(0);
+        polled[i] = (evtchn_port_t)last;
+        mask(last);
+    }
+    EQ(poll(polled, COUNT(polled), AT_ONCE), 0); /* none: the timeout ends it */
+    EQ(send(last), 0);
+    EQ(poll(polled, COUNT(polled), 0), 0); /* the last of them, masked as it is; no timeout */
+    EQ(pending(last), true);
+    consume(last, 0);
+    events_end();
+}
+
+static void send_later(void) {
+    delay_us(3000);
+    send(polled[0]);
+}
+
+/* Asleep until another CPU raises the event, which is masked. */
+TEST_SMP(poll_woken_by_an_event) {
+    events_begin();
+    polled[0] = (evtchn_port_t)new_ipi(0);
+    mask(polled[0]);
+    cpu_start(1, send_later);
+    while (!pending(polled[0]) && !failed())
+        EQ(poll(polled, 1, 0), 0);
+    cpu_join(1);
+    EQ(pending(polled[0]), true);
+    consume(polled[0], 0);
+    events_end();
 }
 
 /* ---- lists ---- */
