@@ -1,10 +1,15 @@
 /*
- * The scheduler: a round-robin queue for each CPU with a time slice. A vCPU stays on the CPU it was
- * given. Hypervisor threads are vCPUs without a guest and take their turn like the rest.
+ * The scheduler: states of vCPUs, and the switch between them. Who is next is runqueue.c's, and on
+ * which CPU cpupool.c's. Hypervisor threads are vCPUs without a guest and take their turn like the
+ * rest.
  *
  * rq->curr is the truth about who has the CPU, under the queue's lock; vcpu.on_cpu lags behind
  * until the stack is really left. Guest state is saved and loaded outside the lock (the vGIC's
- * locks are taken before it), which is safe because only this CPU takes anything off its own queue.
+ * locks are taken before it), which is safe because what is on_cpu is taken by no other CPU, and
+ * only this CPU changes its curr.
+ *
+ * A vCPU that is neither on_cpu nor in a queue changes its CPU under the lock of the old one, then
+ * joins the new one's queue under that one's; in between it is runnable and nobody's.
  */
 #include <hv/arch_thread.h>
 #include <hv/bits.h>
@@ -19,42 +24,38 @@
 #include <asm/barrier.h>
 #include <asm/cpu_ops.h>
 
-#define SLICE_NS 5000000ULL
+#include "runqueue.h"
 
-struct runqueue {
-    spinlock_t lock;   /* RANK_SCHED */
-    struct list queue; /* runnable, without curr */
-    struct vcpu *curr;
-    struct vcpu idle;   /* no stack of its own: the CPU's boot stack */
-    struct timer slice; /* set while somebody waits for curr */
-    bool slice_over;
-    unsigned assigned; /* vCPUs given to this CPU */
-};
+#define BALANCE_NS 20000000ULL
 
 DEFINE_PER_CPU(struct vcpu *, current_vcpu);
-static DEFINE_PER_CPU(struct runqueue, runqueue);
-static spinlock_t assign_lock = SPINLOCK_INIT(RANK_DOMAIN, "assign");
+DEFINE_PER_CPU(struct runqueue, runqueue);
 
-static struct runqueue *rq_of(const struct vcpu *v) {
-    return &per_cpu(runqueue, v->cpu);
+/* The queue of v's CPU, locked. */
+static struct runqueue *lock_rq(const struct vcpu *v) {
+    for (;;) {
+        struct runqueue *rq = &per_cpu(runqueue, READ_ONCE(v->cpu));
+
+        spin_lock(&rq->lock);
+        if (rq == &per_cpu(runqueue, v->cpu))
+            return rq;
+        spin_unlock(&rq->lock);
+    }
 }
 
 static void (*publish_times)(struct vcpu *v);
 
 /* From now on its time goes into something else. Under the lock of its queue. */
-static void account(struct vcpu *v, enum vcpu_time next) {
-    uint64_t now = time_ticks();
-
+static void account(struct vcpu *v, enum vcpu_time next, uint64_t now) {
     v->times.spent[v->times.state] += now - v->times.since;
     v->times.since = now;
     v->times.state = next;
 }
 
 void vcpu_get_times(struct vcpu *v, struct vcpu_times *t) {
-    struct runqueue *rq = rq_of(v);
+    struct runqueue *rq = lock_rq(v);
 
-    spin_lock(&rq->lock);
-    account(v, v->times.state);
+    account(v, v->times.state, time_ticks());
     *t = v->times;
     spin_unlock(&rq->lock);
 }
@@ -72,24 +73,76 @@ static bool rq_idle(const struct runqueue *rq) {
     return rq->curr == &rq->idle || rq->curr->state != VCPU_RUNNABLE;
 }
 
-static void enqueue(struct runqueue *rq, struct vcpu *v) {
-    ASSERT(!v->in_queue);
-    list_append(&rq->queue, &v->run_link);
-    v->in_queue = true;
+/* ---- who is next ---- */
+
+/* One that waits for another CPU of the pool, as ours has nobody. Now it waits nowhere. */
+static struct vcpu *steal_from(struct runqueue *rq, struct runqueue *victim) {
+    struct vcpu *found = NULL;
+
+    if (!READ_ONCE(victim->nr_waiting) || !spin_trylock(&victim->lock))
+        return NULL;
+    list_for_each(e, &victim->fair) {
+        struct vcpu *v = list_entry(e, struct vcpu, run_link);
+
+        if (v->on_cpu || !cpupool_allows(v, rq->idle.cpu))
+            continue;
+        found = v;
+        break;
+    }
+    if (found) {
+        rq_remove(victim, found);
+        rq_leave(victim, found);
+        rq_join(rq, found);
+        found->cpu = rq->idle.cpu;
+    }
+    spin_unlock(&victim->lock);
+    return found;
 }
 
-/* Whoever comes next: the queue's head, or the one running if it may go on, or the idle thread. */
-static struct vcpu *pick(struct runqueue *rq) {
-    struct vcpu *prev = rq->curr, *next;
+static struct vcpu *steal(struct runqueue *rq) {
+    struct vcpu *v = NULL;
 
-    if (list_empty(&rq->queue))
-        return prev->state == VCPU_RUNNABLE || prev->state == VCPU_BLOCKED ? prev : &rq->idle;
-    next = list_first(&rq->queue, struct vcpu, run_link);
-    list_del(&next->run_link);
-    next->in_queue = false;
-    if (prev != &rq->idle && prev->state == VCPU_RUNNABLE)
-        enqueue(rq, prev);
-    return next;
+    if (!READ_ONCE(rq->pool->nr_waiting) || rq->pool->policy == SCHED_NULL)
+        return NULL;
+    for (unsigned n = 1; !v && n < nr_cpus; n++) {
+        unsigned cpu = (rq->idle.cpu + n) % nr_cpus;
+
+        if (cpumask_has(&rq->pool->cpus, cpu))
+            v = steal_from(rq, &per_cpu(runqueue, cpu));
+    }
+    return v;
+}
+
+/* Its budget is used up: it waits for its next period. */
+static void throttle(struct vcpu *v) {
+    v->sched.throttled = true;
+    timer_set(&v->sched.refill, v->sched.refill_at);
+}
+
+/* The best of those waiting and the one running; one that waits in place stays; or the idle thread.
+ */
+static struct vcpu *pick(struct runqueue *rq, uint64_t now) {
+    struct vcpu *prev = rq->curr, *next = rq_first(rq);
+    bool runs = prev != &rq->idle && prev->state == VCPU_RUNNABLE;
+
+    if (runs) {
+        vcpu_sched_refill(prev, now);
+        if (vcpu_sched_is_spent(prev)) {
+            throttle(prev);
+            runs = false;
+        } else if (!next || rq_before(prev, next)) {
+            return prev;
+        }
+    }
+    if (next)
+        rq_remove(rq, next);
+    else
+        next = steal(rq);
+    if (runs)
+        rq_insert(rq, prev);
+    if (next)
+        return next;
+    return prev->state == VCPU_BLOCKED ? prev : &rq->idle;
 }
 
 /* A vCPU is its domain's, which may be freed as soon as it knows; a thread is nobody's. */
@@ -119,28 +172,36 @@ void sched_switched(struct vcpu *prev) {
     }
 }
 
+/* Where curr's time ends; ~0: nowhere. */
+static uint64_t start_slice(struct runqueue *rq, uint64_t now) {
+    uint64_t slice = rq_slice(rq);
+
+    rq->slice_over = false;
+    return slice == ~0ULL ? slice : now + slice;
+}
+
 static void schedule(void) {
     struct runqueue *rq = &this_cpu(runqueue);
+    uint64_t now = time_ticks(), end;
     struct vcpu *prev, *next;
-    bool waiting;
 
     ASSERT(!locks_held());
     spin_lock(&rq->lock);
+    rq_charge(rq, now);
     prev = rq->curr;
-    next = pick(rq);
+    next = pick(rq, now);
     if (next != prev) {
         if (prev->state == VCPU_RUNNABLE)
-            account(prev, TIME_RUNNABLE);
-        account(next, TIME_RUNNING);
+            account(prev, TIME_RUNNABLE, now);
+        account(next, TIME_RUNNING, now);
     }
-    rq->curr = next;
+    rq_set_curr(rq, next);
     next->on_cpu = true;
-    rq->slice_over = false;
-    waiting = !list_empty(&rq->queue);
+    end = start_slice(rq, now);
     spin_unlock(&rq->lock);
 
-    if (waiting)
-        timer_set(&rq->slice, time_ticks() + ns_to_ticks(SLICE_NS));
+    if (end != ~0ULL)
+        timer_set(&rq->slice, end);
     if (next == prev)
         return;
     if (prev->domain) {
@@ -149,6 +210,42 @@ static void schedule(void) {
     }
     current = next;
     sched_switched(switch_stack(prev, next));
+}
+
+/* v, runnable, waits nowhere and is on no CPU: joins the queue of `cpu`. rq, v's, is unlocked. */
+static void send_to(struct runqueue *rq, struct vcpu *v, unsigned cpu) {
+    if (cpu != v->cpu) {
+        rq_leave(rq, v);
+        WRITE_ONCE(v->cpu, cpu);
+        spin_unlock(&rq->lock);
+        rq = &per_cpu(runqueue, cpu);
+        spin_lock(&rq->lock);
+        rq_join(rq, v);
+    }
+    rq_insert(rq, v);
+    spin_unlock(&rq->lock);
+    softirq_raise_on(cpu, SOFTIRQ_SCHED);
+}
+
+/* Who waits for too long under a heavy load goes where there is less. */
+static void balance(struct runqueue *rq, uint64_t now) {
+    struct vcpu *v;
+    unsigned cpu;
+
+    spin_lock(&rq->lock);
+    v = list_empty(&rq->fair) ? NULL : list_first(&rq->fair, struct vcpu, run_link);
+    if (!v || now < rq->balance_at || rq->pool->policy == SCHED_NULL || v->on_cpu) {
+        spin_unlock(&rq->lock);
+        return;
+    }
+    rq->balance_at = now + ns_to_ticks(BALANCE_NS);
+    cpu = cpupool_lighter_cpu(rq, v);
+    if (cpu == v->cpu) {
+        spin_unlock(&rq->lock);
+        return;
+    }
+    rq_remove(rq, v);
+    send_to(rq, v, cpu);
 }
 
 static void slice_expired(void *arg) {
@@ -161,65 +258,94 @@ static void slice_expired(void *arg) {
 /* Somebody joined this CPU's queue, or the slice is over. */
 static void sched_softirq(void) {
     struct runqueue *rq = &this_cpu(runqueue);
-    bool go;
+    uint64_t now = time_ticks(), end = ~0ULL;
+    struct vcpu *first;
+    bool over, go;
 
     spin_lock(&rq->lock);
-    go = !list_empty(&rq->queue) && (rq->slice_over || rq_idle(rq));
+    rq_charge(rq, now);
+    first = rq_first(rq);
+    over = rq->slice_over;
+    go = over || (first && (rq_idle(rq) || rq_preempts(first, rq->curr)));
+    if (!go && first && !timer_is_set(&rq->slice))
+        end = start_slice(rq, now);
     spin_unlock(&rq->lock);
+    if (end != ~0ULL)
+        timer_set(&rq->slice, end);
+    if (over)
+        balance(rq, now);
     if (go)
         schedule();
-    else if (!list_empty(&rq->queue) && !timer_is_set(&rq->slice))
-        timer_set(&rq->slice, time_ticks() + ns_to_ticks(SLICE_NS));
 }
 
-/*
- * True when v's CPU must look at its queue. Once the lock is given back, v may run, end and be
- * freed: the callers touch it no more.
- */
-static bool wake_locked(struct runqueue *rq, struct vcpu *v) {
+/* v has become runnable: to an idle CPU, if its own has somebody else. rq, v's, is unlocked. */
+static void place(struct runqueue *rq, struct vcpu *v) {
+    send_to(rq, v, rq_idle(rq) || v->on_cpu ? v->cpu : cpupool_idle_cpu(v));
+}
+
+/* A thread that is not blocked yet keeps the wake-up; a vCPU looks again before it sleeps. rq, v's,
+ * is unlocked. True: v was blocked, and may be gone by now. */
+static bool wake_unlock(struct runqueue *rq, struct vcpu *v) {
+    uint64_t now;
+
     if (v->state != VCPU_BLOCKED) {
         v->wake_pending = !v->domain || READ_ONCE(v->polling);
+        spin_unlock(&rq->lock);
         return false;
     }
+    now = time_ticks();
     v->state = VCPU_RUNNABLE;
-    account(v, rq->curr == v ? TIME_RUNNING : TIME_RUNNABLE);
-    if (rq->curr != v)
-        enqueue(rq, v);
+    account(v, rq->curr == v ? TIME_RUNNING : TIME_RUNNABLE, now);
+    vcpu_sched_woken(rq, v, now);
+    if (rq->curr != v) {
+        place(rq, v);
+    } else {
+        unsigned cpu = v->cpu;
+
+        rq->since = now;
+        rq_set_curr(rq, v);
+        spin_unlock(&rq->lock);
+        softirq_raise_on(cpu, SOFTIRQ_SCHED);
+    }
     return true;
 }
 
 void vcpu_wake(struct vcpu *v) {
-    struct runqueue *rq = rq_of(v);
-    unsigned cpu = v->cpu;
-    bool woken;
-
-    spin_lock(&rq->lock);
-    woken = wake_locked(rq, v);
-    spin_unlock(&rq->lock);
-    if (woken)
-        softirq_raise_on(cpu, SOFTIRQ_SCHED);
+    wake_unlock(lock_rq(v), v);
 }
 
 void vcpu_kick(struct vcpu *v) {
-    struct runqueue *rq = rq_of(v);
-    unsigned cpu = v->cpu;
-    bool woken, running;
+    struct runqueue *rq;
+    unsigned cpu;
+    bool running;
 
     if (v == current && v->state == VCPU_RUNNABLE)
         return;
-    spin_lock(&rq->lock);
-    woken = wake_locked(rq, v);
+    rq = lock_rq(v);
+    cpu = v->cpu;
     running = rq->curr == v;
-    spin_unlock(&rq->lock);
-    if (woken)
-        softirq_raise_on(cpu, SOFTIRQ_SCHED);
-    else if (running)
+    if (!wake_unlock(rq, v) && running)
         cpu_kick(cpu);
+}
+
+static void refill(void *arg) {
+    struct vcpu *v = arg;
+    struct runqueue *rq = lock_rq(v);
+
+    if (!v->sched.throttled) {
+        spin_unlock(&rq->lock);
+        return;
+    }
+    v->sched.throttled = false;
+    vcpu_sched_refill(v, time_ticks());
+    place(rq, v);
 }
 
 static void idle_step(void) {
     if (!this_cpu(softirq_pending)) {
+        WRITE_ONCE(this_cpu(runqueue).idles, true);
         cpu_wait_for_interrupt();
+        WRITE_ONCE(this_cpu(runqueue).idles, false);
         irq_dispatch();
     }
     if (this_cpu(softirq_pending))
@@ -229,11 +355,15 @@ static void idle_step(void) {
         vgic_flush(current);
 }
 
-/* Also one that another CPU asked us to put into a list register, before we were BLOCKED. */
+/* Also one that another CPU told us of before we were BLOCKED. */
 static bool interrupt_waits(struct vcpu *v) {
+    uint32_t work = READ_ONCE(v->work);
+
     if (!v->domain)
         return false;
-    if (READ_ONCE(v->work) & VCPU_WORK_IRQ)
+    if (work & VCPU_WORK_PTIMER)
+        vtimer_phys_look(v);
+    if (work & VCPU_WORK_IRQ)
         vgic_flush(v);
     return vgic_has_pending(v);
 }
@@ -241,6 +371,7 @@ static bool interrupt_waits(struct vcpu *v) {
 void vcpu_block(void) {
     struct vcpu *v = current;
     struct runqueue *rq = &this_cpu(runqueue);
+    uint64_t now;
     bool others;
 
     ASSERT(v != &rq->idle && !locks_held());
@@ -250,9 +381,12 @@ void vcpu_block(void) {
         spin_unlock(&rq->lock);
         return;
     }
+    now = time_ticks();
+    rq_charge(rq, now);
     v->state = VCPU_BLOCKED;
-    account(v, TIME_BLOCKED);
-    others = !list_empty(&rq->queue);
+    account(v, TIME_BLOCKED, now);
+    rq_set_curr(rq, v);
+    others = rq->nr_waiting || READ_ONCE(rq->pool->nr_waiting);
     spin_unlock(&rq->lock);
 
     /* Seen only after BLOCKED is: whoever makes something pending later finds us blocked and wakes
@@ -271,6 +405,14 @@ void vcpu_block(void) {
 }
 
 void vcpu_yield(void) {
+    struct runqueue *rq = &this_cpu(runqueue);
+
+    if (!READ_ONCE(rq->nr_waiting))
+        return;
+    spin_lock(&rq->lock);
+    rq_charge(rq, time_ticks());
+    vcpu_sched_yield(rq, current);
+    spin_unlock(&rq->lock);
     schedule();
 }
 
@@ -290,19 +432,19 @@ void vcpu_stop_self(enum vcpu_state to) {
     if (READ_ONCE(v->work) & VCPU_WORK_STOP)
         to = VCPU_DEAD;
     v->state = to;
-    account(v, TIME_OFFLINE);
+    account(v, TIME_OFFLINE, time_ticks());
     spin_unlock(&rq->lock);
     schedule();
     panic("a stopped vCPU ran on");
 }
 
 bool vcpu_claim(struct vcpu *v) {
-    struct runqueue *rq = rq_of(v);
     bool offline, leaving;
 
     /* One that has just gone offline may still be leaving its stack: a few instructions. */
     do {
-        spin_lock(&rq->lock);
+        struct runqueue *rq = lock_rq(v);
+
         offline = v->state == VCPU_OFFLINE;
         leaving = offline && v->on_cpu;
         if (offline && !leaving)
@@ -315,34 +457,30 @@ bool vcpu_claim(struct vcpu *v) {
 }
 
 void vcpu_online(struct vcpu *v) {
-    struct runqueue *rq = rq_of(v);
-    unsigned cpu = v->cpu;
-    bool gone;
+    struct runqueue *rq = lock_rq(v);
+    uint64_t now;
 
-    spin_lock(&rq->lock);
     ASSERT(v->state == VCPU_STARTING);
-    gone = READ_ONCE(v->work) & VCPU_WORK_STOP;
-    if (gone) {
+    if (READ_ONCE(v->work) & VCPU_WORK_STOP) {
         v->state = VCPU_DEAD;
-    } else {
-        arch_stack_start_guest(v);
-        v->state = VCPU_RUNNABLE;
-        account(v, TIME_RUNNABLE);
-        enqueue(rq, v);
-    }
-    spin_unlock(&rq->lock);
-    if (gone)
+        spin_unlock(&rq->lock);
         domain_vcpu_gone(v->domain);
-    else
-        softirq_raise_on(cpu, SOFTIRQ_SCHED);
+        return;
+    }
+    arch_stack_start_guest(v);
+    v->state = VCPU_RUNNABLE;
+    now = time_ticks();
+    account(v, TIME_RUNNABLE, now);
+    vcpu_sched_start(rq, v, now);
+    place(rq, v);
 }
 
 void vcpu_stop(struct vcpu *v) {
-    struct runqueue *rq = rq_of(v);
+    struct runqueue *rq;
     bool gone;
 
     vcpu_set_work(v, VCPU_WORK_STOP);
-    spin_lock(&rq->lock);
+    rq = lock_rq(v);
     /* One whose stack is still being left is counted by sched_switched(). */
     gone = v->state == VCPU_OFFLINE && !v->on_cpu;
     if (v->state == VCPU_OFFLINE)
@@ -356,58 +494,60 @@ void vcpu_stop(struct vcpu *v) {
 
 /* ---- setting up ---- */
 
-static unsigned least_loaded_cpu(void) {
-    unsigned best = 0;
-
-    for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
-        if (cpu_is_online(cpu) &&
-            per_cpu(runqueue, cpu).assigned < per_cpu(runqueue, best).assigned)
-            best = cpu;
-    return best;
-}
-
 int sched_add(struct vcpu *v) {
+    struct sched_params usual;
+
+    sched_params_init(&usual);
+    vcpu_sched_init(v, &usual);
+    if (cpupool_assign(v))
+        return -EBUSY;
     v->stack = stack_alloc();
-    if (!v->stack)
+    if (!v->stack) {
+        cpupool_unassign(v);
         return -ENOMEM;
+    }
     list_init(&v->run_link);
+    timer_init(&v->sched.refill, refill, v);
     v->state = VCPU_OFFLINE;
     v->times.state = TIME_OFFLINE;
     v->times.since = time_ticks();
     arch_stack_init(v);
-    spin_lock(&assign_lock);
-    v->cpu = least_loaded_cpu();
-    per_cpu(runqueue, v->cpu).assigned++;
-    spin_unlock(&assign_lock);
     return 0;
 }
 
+int sched_configure(struct vcpu *v, const struct sched_params *p) {
+    struct sched_params before = v->sched.p;
+    int rc;
+
+    ASSERT(v->state == VCPU_OFFLINE && !v->on_cpu);
+    cpupool_unassign(v);
+    vcpu_sched_init(v, p);
+    rc = cpupool_assign(v);
+    if (!rc)
+        return 0;
+    vcpu_sched_init(v, &before);
+    BUG_ON(cpupool_assign(v)); /* it had one a moment ago */
+    return rc;
+}
+
 void sched_remove(struct vcpu *v) {
-    spin_lock(&assign_lock);
-    per_cpu(runqueue, v->cpu).assigned--;
-    spin_unlock(&assign_lock);
     while (__atomic_load_n(&v->on_cpu, __ATOMIC_ACQUIRE))
         cpu_relax();
+    timer_stop(&v->sched.refill);
+    cpupool_unassign(v);
     stack_free(v->stack);
 }
 
 struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
     struct vcpu *v = hv_zalloc(sizeof(*v));
-    struct runqueue *rq;
-    unsigned cpu;
 
     if (!v || sched_add(v)) {
         hv_free(v);
         return NULL;
     }
     arch_stack_start_thread(v, fn, arg);
-    rq = rq_of(v);
-    cpu = v->cpu;
-    spin_lock(&rq->lock);
     v->state = VCPU_RUNNABLE;
-    enqueue(rq, v);
-    spin_unlock(&rq->lock);
-    softirq_raise_on(cpu, SOFTIRQ_SCHED);
+    place(lock_rq(v), v);
     return v;
 }
 
@@ -423,12 +563,10 @@ void sched_init(void) {
 void sched_init_cpu(void) {
     struct runqueue *rq = &this_cpu(runqueue);
 
-    spin_lock_init(&rq->lock, RANK_SCHED, "runqueue");
-    list_init(&rq->queue);
-    rq->idle.state = VCPU_RUNNABLE;
+    rq_init(rq);
     rq->idle.cpu = cpu_id();
     rq->idle.on_cpu = true;
-    rq->curr = &rq->idle;
+    cpupool_add_cpu(rq);
     timer_init(&rq->slice, slice_expired, rq);
     current = &rq->idle;
 }

@@ -88,12 +88,15 @@ static void phys_update(struct vcpu *v) {
     vgic_set_level(v->domain, v, VTIMER_PHYS_PPI, line);
 }
 
-/*
- * Runs on the vCPU's CPU, as its trapped accesses do, so the two never overlap. The comparator may
- * be a tick early by rounding: phys_update() would set it again.
- */
+/* The vCPU may have moved on: its CPU looks at its timer, as in its trapped accesses. */
 static void phys_fired(void *arg) {
-    phys_update(arg);
+    vcpu_set_work(arg, VCPU_WORK_PTIMER);
+    vcpu_kick(arg);
+}
+
+void vtimer_phys_look(struct vcpu *v) {
+    vcpu_clear_work(v, VCPU_WORK_PTIMER);
+    phys_update(v);
 }
 
 uint64_t vtimer_phys_read(struct vcpu *v, enum ptimer_reg r) {

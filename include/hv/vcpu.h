@@ -5,6 +5,7 @@
 
 #include <hv/list.h>
 #include <hv/percpu.h>
+#include <hv/sched.h>
 #include <hv/timer.h>
 #include <hv/types.h>
 #include <hv/vgic.h>
@@ -25,8 +26,9 @@ enum vcpu_state {
 };
 
 /* Bits of vcpu.work: tested in one load on each return to the guest. */
-#define VCPU_WORK_IRQ 1u  /* the vGIC has something to put into list registers */
-#define VCPU_WORK_STOP 2u /* domain is going away or paused: do not return to the guest */
+#define VCPU_WORK_IRQ 1u    /* the vGIC has something to put into list registers */
+#define VCPU_WORK_STOP 2u   /* domain is going away or paused: do not return to the guest */
+#define VCPU_WORK_PTIMER 4u /* its emulated timer's time has come */
 
 /* What a vCPU's time goes into, with the numbers of Xen's RUNSTATE_; in ticks. */
 enum vcpu_time { TIME_RUNNING, TIME_RUNNABLE, TIME_BLOCKED, TIME_OFFLINE, NR_VCPU_TIMES };
@@ -45,12 +47,13 @@ struct vcpu {
     vaddr_t stack;
 
     enum vcpu_state state; /* guarded by the scheduler lock of `cpu` */
-    unsigned cpu;          /* where it runs or last ran */
+    unsigned cpu;          /* where it runs or last ran; changes under both CPUs' locks in turn */
     bool on_cpu;           /* its stack is in use (cleared after its state is saved); likewise */
     bool in_queue;
     bool wake_pending; /* threads and who polls: woken before they blocked */
     bool polling;      /* for events; set and cleared by the vCPU itself */
     struct list run_link;
+    struct vcpu_sched sched;
     struct vcpu_times times;
     uint64_t runstate_area; /* 0: its times are not told to the guest; atomic */
 
@@ -69,9 +72,12 @@ DECLARE_PER_CPU(struct vcpu *, current_vcpu);
 void sched_init(void);     /* once */
 void sched_init_cpu(void); /* makes the calling context this CPU's idle thread, on that stack */
 void sched_idle(void) __noreturn; /* the idle thread's body */
-/* Gives a new vCPU its CPU (the one with the fewest) and stack; OFFLINE. 0 or -ENOMEM. Undone by
- * sched_remove(). */
+/* Gives a new vCPU its stack, the usual parameters and its first CPU (the one with the fewest);
+ * OFFLINE. 0, -ENOMEM, -EBUSY (see sched_configure()). Undone by sched_remove(). */
 int sched_add(struct vcpu *v) __must_check;
+/* Other parameters, before its domain runs. -EBUSY: a null pool has no CPU left for it, which stays
+ * as it was. */
+int sched_configure(struct vcpu *v, const struct sched_params *p) __must_check;
 void sched_remove(struct vcpu *v); /* v must be DEAD or OFFLINE and off its CPU */
 /* Makes v runnable if it is blocked; a wake-up between its last check and its block is not lost. */
 void vcpu_wake(struct vcpu *v);

@@ -38,5 +38,7 @@ bool vtimer_line(const struct vcpu *v);
 enum ptimer_reg { PTIMER_CTL, PTIMER_CVAL, PTIMER_TVAL };
 uint64_t vtimer_phys_read(struct vcpu *v, enum ptimer_reg r);
 void vtimer_phys_write(struct vcpu *v, enum ptimer_reg r, uint64_t val);
+/* VCPU_WORK_PTIMER of the current vCPU. */
+void vtimer_phys_look(struct vcpu *v);
 
 #endif

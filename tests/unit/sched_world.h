@@ -26,6 +26,8 @@
 #include <hv/softirq.h>
 #include <hv/vcpu.h>
 
+#include "../../common/virt/runqueue.h"
+
 #include <asm/cpu_ops.h>
 #include <asm/hyp_timer.h>
 
@@ -276,6 +278,19 @@ void spin_lock(spinlock_t *l) {
     cpus[now].locks++;
 }
 
+bool spin_trylock(spinlock_t *l) {
+    maybe_turn();
+    if (l->word)
+        return false;
+    l->word = now + 1;
+    cpus[now].locks++;
+    return true;
+}
+
+bool spin_is_held(const spinlock_t *l) {
+    return l->word == now + 1;
+}
+
 void spin_unlock(spinlock_t *l) {
     check(l->word == now + 1);
     l->word = 0;
@@ -463,6 +478,7 @@ static void world_create(unsigned n, uint64_t seed, uint64_t max) {
     }
     be_cpu(0);
     sched_init();
+    cpupool_default()->nr_waiting = 0; /* the last run may have ended anywhere */
 }
 
 /* Until world_end() or something is broken. */

@@ -1,4 +1,4 @@
-/* SOURCES: common/virt/sched.c common/virt/domain.c common/virt/domain_mmio.c common/core/timer.c common/core/softirq.c */
+/* SOURCES: common/virt/sched.c common/virt/runqueue.c common/virt/cpupool.c common/virt/domain.c common/virt/domain_mmio.c common/core/timer.c common/core/softirq.c */
 /*
  * The scheduler and the life of domains under every order of events that chance comes up with:
  * guests that compute, wait, stop, start each other and shut down; devices and timers that wake
@@ -146,6 +146,11 @@ void vgic_destroy_vcpu(struct vcpu *v) {
     not_in_use(v);
     check(v->state == VCPU_DEAD || v->state == VCPU_OFFLINE);
     check(!timer_is_set(&v->vtimer.timer));
+}
+
+/* Nobody uses the emulated timer here. */
+void vtimer_phys_look(struct vcpu *v) {
+    vcpu_clear_work(v, VCPU_WORK_PTIMER);
 }
 
 bool vgic_has_pending(const struct vcpu *v) {
