@@ -210,6 +210,16 @@ $(INITRD): scripts/mkinitrd.sh $(F)/busybox/.complete build/setup-run.mk
 	$(say) INITRD $@
 	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@
 
+# For guests with a disk and a network card of their own: Debian's modules, in the order of insmod.
+INITRD_DEVICES := build/images/initrd-devices.gz
+DEVICE_MODULES := crypto/crct10dif_common lib/crc-t10dif lib/crc64 lib/crc64-rocksoft block/t10-pi \
+    drivers/nvme/host/nvme-core drivers/nvme/host/nvme drivers/net/ethernet/intel/e1000e/e1000e
+
+$(INITRD_DEVICES): scripts/mkinitrd.sh $(F)/busybox/.complete $(F)/kernel/.complete build/setup-run.mk
+	$(say) INITRD $@
+	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@ \
+	    $(foreach m,$(DEVICE_MODULES),$(wildcard $(F)/kernel/lib/modules/*/kernel/$(m).ko))
+
 # HV_BOOTARGS= is Holdfast's command line in `make run`.
 HV_BOOTARGS ?=
 build/images/run.cmd: dts/run.cmd FORCE
@@ -283,7 +293,7 @@ lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
 .PHONY: system
-system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) guests
+system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) $(INITRD_DEVICES) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

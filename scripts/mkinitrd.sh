@@ -2,16 +2,22 @@
 # Makes the guests' initial RAM disk: busybox and an init that gives a shell on
 # the console. The same input gives the same bytes.
 #
-#   scripts/mkinitrd.sh BUSYBOX OUTPUT.gz
+#   scripts/mkinitrd.sh BUSYBOX OUTPUT.gz [MODULE.ko...]
 #
+# The kernel modules, if any, are loaded in their order before the shell starts.
 # Kernel command line: hostname=NAME names the guest.
 
 set -euo pipefail
+number=0
 busybox=$1 output=$2
+shift 2
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
 
-mkdir -p "$root"/{bin,dev,etc,proc,root,sys,tmp}
+mkdir -p "$root"/{bin,dev,etc,lib,proc,root,sys,tmp}
+for module in "$@"; do
+    cp "$module" "$root/lib/$((++number + 100))-${module##*/}"
+done
 cp "$busybox" "$root/bin/busybox"
 ln -s busybox "$root/bin/sh"
 
@@ -37,6 +43,10 @@ export PS1="$name:\w# "
 trap 'busybox reboot -f' TERM
 trap 'busybox poweroff -f' USR2
 trap 'busybox halt -f' USR1
+
+for module in /lib/*.ko; do
+    [ -e "$module" ] && insmod "$module"
+done
 
 echo "guest $name: userspace up"
 cd /root
