@@ -8,11 +8,11 @@
 static inline void clear_range(void *va, size_t size) {
     memset(va, 0, size);
 }
-static inline void dcache_clean_poc(const void *va, size_t size) {
-    (void)va;
-    (void)size;
-}
 void fake_dcache_cleaned(const void *va, size_t size) __attribute__((weak));
+static inline void dcache_clean_poc(const void *va, size_t size) {
+    if (fake_dcache_cleaned)
+        fake_dcache_cleaned(va, size);
+}
 static inline void dcache_clean_inval_poc(const void *va, size_t size) {
     if (fake_dcache_cleaned)
         fake_dcache_cleaned(va, size);
