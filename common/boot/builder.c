@@ -11,6 +11,7 @@
 #include <hv/image.h>
 #include <hv/mm.h>
 #include <hv/p2m.h>
+#include <hv/page.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
 #include <hv/vpl011.h>
@@ -120,12 +121,35 @@ static int probe(const struct guest_config *cfg, struct kernel_image *img) {
 static int plan(const struct guest_config *cfg, const struct kernel_image *img,
                 struct guest_layout *l) {
     uint64_t need;
+    bool fits = cfg->direct_map
+                    ? guest_layout_plan_direct(cfg->static_mem, cfg->nr_static, img,
+                                               cfg->ramdisk.size, l, &need)
+                    : guest_layout_plan(cfg->mem_bytes, img, cfg->ramdisk.size, l, &need);
 
-    if (guest_layout_plan(cfg->mem_bytes, img, cfg->ramdisk.size, l, &need))
+    if (fits && img->kind == IMAGE_ZIMAGE && l->fdt + GUEST_FDT_MAX > GB(4))
+        return guest_error(cfg, cfg->node, "direct-map",
+                           "expected a first range below 4 GiB for a 32-bit kernel");
+    if (fits)
         return 0;
     return guest_error(cfg, cfg->node, "memory",
                        "expected at least %llu KiB for kernel, ramdisk and device tree, got %llu",
                        (unsigned long long)need >> 10, (unsigned long long)cfg->mem_bytes >> 10);
+}
+
+/* The memory that the tree names; -EINVAL after a line. */
+static int add_static(struct domain *d, const struct guest_config *cfg) {
+    mfn_t bad;
+    int rc = 0;
+
+    d->pages.direct_map = cfg->direct_map;
+    for (unsigned i = 0; !rc && i < cfg->nr_static; i++)
+        rc = domain_add_static(&d->pages, paddr_to_mfn(paddr(cfg->static_mem[i].start)),
+                               cfg->static_mem[i].size >> PAGE_SHIFT, &bad);
+    if (!rc)
+        return 0;
+    return guest_error(cfg, cfg->node, "xen,static-mem", "expected memory of its own, 0x%llx is %s",
+                       (unsigned long long)mfn_to_paddr(bad).pa,
+                       rc == -EBUSY ? "still in use" : "out of reach");
 }
 
 /* The shell with all its memory; NULL after a line when it cannot be had. */
@@ -137,13 +161,17 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
     struct domain *d = NULL;
     int rc = -ENOMEM;
 
-    if (pages + pool <= heap_free_pages())
+    if ((cfg->nr_static ? 0 : pages) + pool <= heap_free_pages())
         d = domain_create(cfg->name, cfg->domid, cfg->vcpus, MAX(cfg->nr_spis, dev->nr_spis), pool,
                           pages, &rc);
     if (d) {
         d->config = cfg;
         d->max_grant_version = cfg->max_grant_version;
         d->privileged = cfg->privileged;
+        if (add_static(d, cfg)) {
+            domain_destroy(d);
+            return NULL;
+        }
         for (unsigned i = 0; !rc && i < GUEST_BANKS; i++)
             rc = p2m_populate(&d->p2m, ipaddr_to_gfn(ipaddr(l->bank[i].start)),
                               l->bank[i].size >> PAGE_SHIFT);
@@ -194,13 +222,17 @@ static const char *size_text(uint64_t bytes, char buf[16]) {
 
 static void report(const struct guest_config *cfg, const struct kernel_image *img,
                    const struct guest_layout *l) {
-    char mem[16], kernel[16], initrd[16], tail[64] = "";
+    char mem[16], kernel[16], initrd[16], tail[64] = "", where[48] = "";
 
     if (cfg->ramdisk.size)
         hv_snprintf(tail, sizeof(tail), ", initrd %s at 0x%llx",
                     size_text(cfg->ramdisk.size, initrd), (unsigned long long)l->initrd.start);
-    printk("d%u: %s: started, %u vCPU%s, %s, kernel %s %s at 0x%llx%s%s\n", cfg->domid, cfg->name,
-           cfg->vcpus, cfg->vcpus == 1 ? "" : "s", size_text(cfg->mem_bytes, mem),
+    if (cfg->nr_static)
+        hv_snprintf(where, sizeof(where), " %s at 0x%llx",
+                    cfg->direct_map ? "directly mapped" : "static",
+                    (unsigned long long)cfg->static_mem[0].start);
+    printk("d%u: %s: started, %u vCPU%s, %s%s, kernel %s %s at 0x%llx%s%s\n", cfg->domid, cfg->name,
+           cfg->vcpus, cfg->vcpus == 1 ? "" : "s", size_text(cfg->mem_bytes, mem), where,
            image_kind_name(img), size_text(img->file_size, kernel),
            (unsigned long long)l->kernel.start, tail, cfg->vpl011 ? ", console vpl011" : "");
 }

@@ -5,6 +5,7 @@
 #include <hv/guest_config.h>
 #include <hv/guest_map.h>
 #include <hv/printk.h>
+#include <hv/static_mem.h>
 #include <hv/string.h>
 
 #include <libfdt.h>
@@ -302,9 +303,12 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "xen,domain-p2m-mem-mb",
                                        "max_grant_version",
                                        "passthrough",
+                                       "direct-map",
+                                       "xen,static-mem",
+                                       "#xen,static-mem-address-cells",
+                                       "#xen,static-mem-size-cells",
                                        "capabilities"};
-    static const char *const known[] = {"direct-map",         "xen,static-mem",
-                                        "xen,shared-mem",     "max_grant_version",
+    static const char *const known[] = {"xen,shared-mem",     "max_grant_version",
                                         "max_grant_frames",   "max_maptrack_frames",
                                         "max_event_channels", "vcpu-affinity",
                                         "domain-cpupool",     "colors",
@@ -357,6 +361,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_passthrough(cfg);
     if (!rc)
         rc = read_modules(cfg, &lines);
+    if (!rc)
+        rc = static_mem_parse(cfg);
     if (rc)
         return rc;
     report_ignored(cfg, &lines);

@@ -189,7 +189,9 @@ static unsigned add_holes(const struct guest_fdt_info *g, uint64_t *reg) {
     static const uint64_t base[] = GUEST_RAM_BANK_BASES, size[] = GUEST_RAM_BANK_SIZES;
     unsigned n = 0;
 
-    for (unsigned i = 0; i < GUEST_BANKS && !g->aarch32 && !g->devices; i++) {
+    if (g->aarch32 || g->devices || g->layout->bank[ARRAY_SIZE(base)].size)
+        return 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(base); i++) {
         const struct guest_range *bank = &g->layout->bank[i];
         uint64_t start = ALIGN_UP(base[i] + bank->size, HOLE_ALIGN);
         uint64_t stop = MIN(base[i] + size[i], g->ipa_limit);

@@ -28,21 +28,22 @@ static uint64_t place_modules(uint64_t bank, uint64_t below, uint64_t size) {
     return at >= below ? at : ~0ULL;
 }
 
-bool guest_layout_plan(uint64_t mem_bytes, const struct kernel_image *img, uint64_t initrd_size,
-                       struct guest_layout *l, uint64_t *need) {
+/* The banks are there; what stands in the first of them is placed. */
+static bool place(const struct kernel_image *img, uint64_t initrd_size, struct guest_layout *l,
+                  uint64_t *need) {
     uint64_t initrd = ALIGN_UP(initrd_size, PAGE_SIZE), modules = initrd + GUEST_FDT_MAX;
     uint64_t below = ALIGN_UP(img->text_offset + img->mem_size, BLOCK), at;
-    uint64_t base = GUEST_RAM0_BASE;
+    uint64_t base = ALIGN_UP(l->bank[0].start, BLOCK), unused = base - l->bank[0].start;
 
-    *l = (struct guest_layout){0};
-    plan_banks(mem_bytes, l);
     l->kernel.size = img->mem_size;
     l->kernel.start = base + img->text_offset;
     /* It unpacks to the bottom of RAM, so it stands as high below the modules as it may. */
     if (img->kind == IMAGE_ZIMAGE)
         below = ALIGN_UP(img->mem_size * (1 + ZIMAGE_ROOM), BLOCK);
-    *need = below + ALIGN_UP(modules, BLOCK);
-    at = place_modules(l->bank[0].size, below, modules);
+    *need = unused + below + ALIGN_UP(modules, BLOCK);
+    if (unused >= l->bank[0].size)
+        return false;
+    at = place_modules(l->bank[0].size - unused, below, modules);
     if (at == ~0ULL)
         return false;
     if (img->kind == IMAGE_ZIMAGE)
@@ -52,4 +53,20 @@ bool guest_layout_plan(uint64_t mem_bytes, const struct kernel_image *img, uint6
     l->initrd.size = initrd_size;
     l->fdt = base + at + initrd;
     return true;
+}
+
+bool guest_layout_plan(uint64_t mem_bytes, const struct kernel_image *img, uint64_t initrd_size,
+                       struct guest_layout *l, uint64_t *need) {
+    *l = (struct guest_layout){0};
+    plan_banks(mem_bytes, l);
+    return place(img, initrd_size, l, need);
+}
+
+bool guest_layout_plan_direct(const struct boot_module *range, unsigned nr,
+                              const struct kernel_image *img, uint64_t initrd_size,
+                              struct guest_layout *l, uint64_t *need) {
+    *l = (struct guest_layout){0};
+    for (unsigned i = 0; i < nr; i++)
+        l->bank[i] = (struct guest_range){range[i].start, range[i].size};
+    return place(img, initrd_size, l, need);
 }

@@ -7,6 +7,7 @@
 #include <hv/policy.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
+#include <hv/static_mem.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
@@ -31,8 +32,8 @@ static int claim_module(const struct guest_config *cfg, int node, const struct b
     return why ? guest_error(cfg, node, "reg", "%s", why) : 0;
 }
 
-/* All modules are checked before the first is claimed: a refused domain keeps no memory. */
-static int claim_modules(const struct guest_config *cfg) {
+/* All is checked before the first is claimed: a refused domain keeps no memory. */
+static int claim_memory(const struct guest_config *cfg) {
     int rc = check_module(cfg, cfg->kernel_node, &cfg->kernel);
 
     if (!rc)
@@ -40,11 +41,15 @@ static int claim_modules(const struct guest_config *cfg) {
     if (!rc)
         rc = check_module(cfg, cfg->tree_node, &cfg->tree);
     if (!rc)
+        rc = static_mem_check(cfg, guests, (unsigned)(cfg - guests));
+    if (!rc)
         rc = claim_module(cfg, cfg->kernel_node, &cfg->kernel);
     if (!rc)
         rc = claim_module(cfg, cfg->ramdisk_node, &cfg->ramdisk);
     if (!rc)
         rc = claim_module(cfg, cfg->tree_node, &cfg->tree);
+    if (!rc)
+        rc = static_mem_claim(cfg);
     return rc;
 }
 
@@ -71,7 +76,7 @@ static void add_guest(const void *fdt, int node) {
     if (guest_config_parse(fdt, node, cfg))
         return;
     cfg->domid = (hv_domid_t)nr_guests;
-    cfg->good = !check_name(cfg) && !claim_modules(cfg);
+    cfg->good = !check_name(cfg) && !claim_memory(cfg);
 }
 
 /* ---- who may share with whom ---- */

@@ -19,6 +19,7 @@
 #include <hv/pci.h>
 #include <hv/printk.h>
 #include <hv/softirq.h>
+#include <hv/static_mem.h>
 #include <hv/timer.h>
 #include <hv/uart.h>
 #include <hv/vcpu.h>
@@ -67,6 +68,7 @@ static void say_hello(paddr_t fdt_pa, const void *fdt) {
 
 static void memory_init(const void *fdt, paddr_t fdt_pa) {
     boot_mem_from_fdt(fdt, fdt_pa, paddr(hv_image_pa), (uint64_t)(_end - _start));
+    static_heap_init(fdt);
     guests_init(fdt); /* claims the modules before anything is allocated */
     map_all_ram();
     page_alloc_init();

@@ -19,6 +19,13 @@ static const struct boot_module *find_claimed(const struct boot_module *m) {
     return NULL;
 }
 
+bool modules_touch(const struct boot_module *m) {
+    for (unsigned i = 0; i < nr_claimed; i++)
+        if (modules_overlap(m, &claimed[i]))
+            return true;
+    return false;
+}
+
 const char *module_check(const struct boot_module *m) {
     if (!m->size)
         return "expected a size, got 0";
@@ -26,9 +33,8 @@ const char *module_check(const struct boot_module *m) {
         return "expected a module in RAM";
     if (find_claimed(m))
         return NULL;
-    for (unsigned i = 0; i < nr_claimed; i++)
-        if (modules_overlap(m, &claimed[i]))
-            return "overlaps another module";
+    if (modules_touch(m))
+        return "overlaps another module";
     if (boot_mem_is_reserved(paddr(m->start), m->size))
         return "overlaps reserved memory";
     return NULL;

@@ -8,4 +8,5 @@ obj-y += image.o
 obj-y += image_load.o
 obj-y += modules.o
 obj-y += restart.o
+obj-y += static_mem.o
 obj-y += main.o

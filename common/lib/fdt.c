@@ -101,15 +101,15 @@ void fdt_cells(const void *fdt, int node, unsigned *ac, unsigned *sc) {
     *sc = fdt_u32(fdt, node, "#size-cells", &v) ? 1 : v;
 }
 
-int fdt_reg_raw(const void *fdt, int node, unsigned index, unsigned ac, unsigned sc, uint64_t *addr,
-                uint64_t *size) {
+int fdt_ranges(const void *fdt, int node, const char *prop, unsigned index, unsigned ac,
+               unsigned sc, uint64_t *addr, uint64_t *size) {
     unsigned n = ac + sc;
     const fdt32_t *c;
     int len;
 
     if (ac < 1 || ac > 2 || sc > 2)
         return -EINVAL;
-    c = fdt_getprop(fdt, node, "reg", &len);
+    c = fdt_getprop(fdt, node, prop, &len);
     if (!c)
         return -ENOENT;
     if (len < 0 || (unsigned)len % (4 * n))
@@ -120,6 +120,11 @@ int fdt_reg_raw(const void *fdt, int node, unsigned index, unsigned ac, unsigned
     *addr = cells_value(c, ac);
     *size = cells_value(c + ac, sc);
     return *size && *addr + *size - 1 < *addr ? -EINVAL : 0;
+}
+
+int fdt_reg_raw(const void *fdt, int node, unsigned index, unsigned ac, unsigned sc, uint64_t *addr,
+                uint64_t *size) {
+    return fdt_ranges(fdt, node, "reg", index, ac, sc, addr, size);
 }
 
 /* Moves [*addr, +size) from the address space below `bus` to the one `bus` itself lives in. */

@@ -121,11 +121,27 @@ int boot_mem_add(paddr_t start, uint64_t size) {
         return -ENOSPC;
     }
     rc = set_add(&banks, r);
-    if (!rc)
-        rc = set_add(&free_mem, r);
+    return rc ? rc : boot_mem_give_back(paddr(r.start), r.end - r.start);
+}
+
+void boot_mem_take_all(void) {
+    free_mem.count = 0;
+}
+
+int boot_mem_give_back(paddr_t start, uint64_t size) {
+    int rc = set_add(&free_mem, (struct mem_range){start.pa, start.pa + size});
+
     for (unsigned i = 0; !rc && i < reserved.count; i++)
         rc = set_subtract(&free_mem, whole_pages(reserved.range[i]));
     return rc;
+}
+
+uint64_t boot_mem_free_bytes(void) {
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < free_mem.count; i++)
+        bytes += free_mem.range[i].end - free_mem.range[i].start;
+    return bytes;
 }
 
 /* What is reserved is known to the byte; the pages it touches are not free. */

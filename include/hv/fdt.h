@@ -31,6 +31,9 @@ int fdt_reg(const void *fdt, int node, unsigned index, uint64_t *addr, uint64_t 
 /* As above without translation and with given cells (modules below /chosen). */
 int fdt_reg_raw(const void *fdt, int node, unsigned index, unsigned ac, unsigned sc, uint64_t *addr,
                 uint64_t *size) __must_check;
+/* The same of a property that is a list like reg. */
+int fdt_ranges(const void *fdt, int node, const char *prop, unsigned index, unsigned ac,
+               unsigned sc, uint64_t *addr, uint64_t *size) __must_check;
 void fdt_cells(const void *fdt, int node, unsigned *ac,
                unsigned *sc); /* of this node for its children; defaults 2, 1 */
 

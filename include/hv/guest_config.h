@@ -11,6 +11,7 @@
 #define GUESTS_MAX 64u
 #define GUEST_NAME_MAX 32
 #define GUEST_BOOTARGS_MAX 2048 /* with its NUL; arm64 Linux keeps no more */
+#define GUEST_STATIC_MAX 8u     /* ranges of static memory */
 #define GUEST_SPIS_MAX 960u     /* INTIDs 32..991, as the vGIC has them */
 
 enum guest_passthrough { PASSTHROUGH_AS_NEEDED, PASSTHROUGH_ENABLED, PASSTHROUGH_DISABLED };
@@ -24,12 +25,15 @@ struct guest_config {
     unsigned vcpus;
     unsigned nr_spis;
     bool vpl011;
-    uint32_t max_grant_version;               /* 1 or 2 */
-    bool privileged;                          /* capabilities = "control" */
-    bool enhanced;                            /* xen,enhanced asked for: a /hypervisor node */
-    bool good;                                /* nothing was wrong so far */
-    uint64_t mem_bytes;                       /* whole pages */
-    uint64_t p2m_bytes;                       /* xen,domain-p2m-mem-mb; 0: computed */
+    uint32_t max_grant_version; /* 1 or 2 */
+    bool privileged;            /* capabilities = "control" */
+    bool enhanced;              /* xen,enhanced asked for: a /hypervisor node */
+    bool good;                  /* nothing was wrong so far */
+    uint64_t mem_bytes;         /* whole pages */
+    uint64_t p2m_bytes;         /* xen,domain-p2m-mem-mb; 0: computed */
+    unsigned nr_static; /* 0: RAM comes from the heap; else the ranges are mem_bytes in all */
+    struct boot_module static_mem[GUEST_STATIC_MAX];
+    bool direct_map;                          /* the ranges are where the guest sees them */
     const char *bootargs;                     /* "" when none */
     struct boot_module kernel, ramdisk, tree; /* tree: of its devices */
     enum guest_passthrough passthrough;

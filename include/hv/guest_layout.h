@@ -10,9 +10,10 @@
 #define HV_GUEST_LAYOUT_H
 
 #include <hv/image.h>
+#include <hv/modules.h>
 #include <hv/types.h>
 
-#define GUEST_BANKS 2u
+#define GUEST_BANKS 8u /* more than two only where they are machine addresses */
 /* Room for the generated tree: guests map it as one 2 MiB block at most. */
 #define GUEST_FDT_MAX (64u << 10)
 
@@ -29,5 +30,9 @@ struct guest_layout {
 /* False when mem_bytes cannot hold it all; *need is then what would do at least. */
 bool guest_layout_plan(uint64_t mem_bytes, const struct kernel_image *img, uint64_t initrd_size,
                        struct guest_layout *l, uint64_t *need);
+/* The same for banks at machine addresses; the kernel goes to the first. */
+bool guest_layout_plan_direct(const struct boot_module *range, unsigned nr,
+                              const struct kernel_image *img, uint64_t initrd_size,
+                              struct guest_layout *l, uint64_t *need);
 
 #endif

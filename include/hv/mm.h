@@ -26,6 +26,11 @@ int boot_mem_reserve(paddr_t start, uint64_t size) __must_check;
 bool boot_mem_is_ram(paddr_t start, uint64_t size);
 /* True when any byte of it was reserved. */
 bool boot_mem_is_reserved(paddr_t start, uint64_t size);
+/* Nothing is free any more, until boot_mem_give_back() says so of a part: what is not
+ * reserved of a range of RAM is free again. -ENOSPC. */
+void boot_mem_take_all(void);
+int boot_mem_give_back(paddr_t start, uint64_t size) __must_check;
+uint64_t boot_mem_free_bytes(void);
 /* Contiguous block, aligned, never given back; memory not cleared. INVALID_PADDR when none. */
 paddr_t boot_mem_alloc(uint64_t size, uint64_t align);
 /* Walks the RAM banks: false past the last. */

@@ -19,6 +19,8 @@ struct boot_module {
 const char *module_check(const struct boot_module *m);
 /* Reserves a checked module, now and for ever. NULL, or what is wrong. */
 const char *module_claim(const struct boot_module *m);
+/* Whether a claimed module has a byte of [m]. */
+bool modules_touch(const struct boot_module *m);
 /* Whether two modules share a byte. */
 bool modules_overlap(const struct boot_module *a, const struct boot_module *b);
 

@@ -1,4 +1,4 @@
-/* SOURCES: common/boot/guest_config.c common/boot/modules.c common/lib/fdt.c */
+/* SOURCES: common/boot/guest_config.c common/boot/static_mem.c common/boot/modules.c common/lib/fdt.c */
 /* The dom0less binding: what is read, what is refused with one line, what is ignored with one line.
  */
 #include "captured_log.h"
@@ -23,6 +23,24 @@ bool boot_mem_is_ram(paddr_t start, uint64_t size) {
     return true;
 }
 bool boot_mem_is_reserved(paddr_t start, uint64_t size) {
+    (void)start;
+    (void)size;
+    return false;
+}
+
+/* static_mem.c: claiming is test_guests.c's. */
+void boot_mem_take_all(void) {
+}
+int boot_mem_give_back(paddr_t start, uint64_t size) {
+    (void)start;
+    (void)size;
+    return 0;
+}
+uint64_t boot_mem_free_bytes(void) {
+    return 0;
+}
+bool boot_mem_bank(unsigned i, paddr_t *start, uint64_t *size) {
+    (void)i;
     (void)start;
     (void)size;
     return false;
@@ -184,14 +202,35 @@ static void devices(void **s) {
     assert_int_equal(cfg.passthrough, PASSTHROUGH_DISABLED);
 }
 
+/* Cells of the domain's own for its static memory, or those of /chosen. */
+static void static_mem(void **s) {
+    (void)s;
+    put_cells(U, "xen,static-mem", 6, 0, 0x80000000, 0x10000000, 1, 0x80000000, 0x10000000);
+    assert_int_equal(parse(), 0); /* /chosen has no cells: 2 and 1 */
+    assert_int_equal(cfg.nr_static, 2);
+    assert_int_equal(cfg.static_mem[0].start, 0x80000000);
+    assert_int_equal(cfg.static_mem[1].start, 0x180000000);
+    assert_int_equal(cfg.static_mem[1].size, 0x10000000);
+    assert_false(cfg.direct_map);
+    put_cells(U, "#xen,static-mem-address-cells", 1, 1);
+    put_cells(U, "#xen,static-mem-size-cells", 1, 2);
+    put_cells(U, "xen,static-mem", 3, 0x80000000, 0, 0x20000000);
+    put(U, "direct-map", NULL, 0);
+    assert_int_equal(parse(), 0);
+    assert_int_equal(cfg.nr_static, 1);
+    assert_int_equal(cfg.static_mem[0].size, 0x20000000);
+    assert_true(cfg.direct_map);
+    assert_string_equal(log_text, "");
+}
+
 static void ignored(void **s) {
     (void)s;
-    put(U, "direct-map", NULL, 0);
+    put(U, "colors", NULL, 0);
     put_cells(U, "shoe-size", 1, 44);
     assert_true(fdt_add_subnode(tree, at(U), "module@1") > 0);
     put_text(U "/module@1", "compatible", "multiboot,module");
     assert_int_equal(parse(), 0);
-    assert_logged(U ": direct-map: not supported yet, ignored\n");
+    assert_logged(U ": colors: not supported yet, ignored\n");
     assert_logged(U ": shoe-size: not a known property, ignored\n");
     assert_logged(U "/module@1: not a known module, ignored\n");
     assert_int_equal(log_lines(), 3);
@@ -314,6 +353,56 @@ static void bootargs_long(void) {
     put_text(K, "bootargs", text);
 }
 
+#define MEM(n, ...) put_cells(U, "xen,static-mem", n, __VA_ARGS__)
+static void direct_alone(void) {
+    put(U, "direct-map", NULL, 0);
+}
+static void static_empty(void) {
+    put(U, "xen,static-mem", NULL, 0);
+}
+static void static_odd(void) {
+    MEM(4, 0, 0x80000000, 0, 0x20000000);
+}
+static void static_one_cell_property(void) {
+    MEM(3, 0, 0x80000000, 0x20000000);
+    put_cells(U, "#xen,static-mem-size-cells", 1, 1);
+}
+static void static_cells_3(void) {
+    MEM(3, 0, 0x80000000, 0x20000000);
+    put_cells(U, "#xen,static-mem-address-cells", 1, 2);
+    put_cells(U, "#xen,static-mem-size-cells", 1, 3);
+}
+static void static_many(void) {
+    fdt32_t be[27] = {0};
+
+    put(U, "xen,static-mem", be, sizeof(be));
+}
+static void static_wraps(void) {
+    MEM(3, ~0u, 0xf0000000, 0x20000000);
+}
+static void static_unaligned(void) {
+    MEM(3, 0, 0x80000800, 0x20000000);
+}
+static void static_size_unaligned(void) {
+    MEM(3, 0, 0x80000000, 0x20000800);
+}
+static void static_size_0(void) {
+    MEM(6, 0, 0x80000000, 0x20000000, 0, 0x70000000, 0);
+}
+static void static_small(void) {
+    MEM(3, 0, 0x80000000, 0x1ffff000);
+}
+static void static_twice(void) {
+    MEM(6, 0, 0x80000000, 0x10001000, 0, 0x90000000, 0xffff000);
+}
+static void static_over_kernel(void) {
+    MEM(3, 0, 0x40000000, 0x20000000);
+}
+static void direct_low(void) {
+    put(U, "direct-map", NULL, 0);
+    MEM(3, 0, 0x20000000, 0x20000000);
+}
+
 static void refused(void **s) {
     static const struct {
         void (*spoil)(void);
@@ -349,6 +438,20 @@ static void refused(void **s) {
         {cells_3, U ": #address-cells: expected 1 or 2"},
         {overlap, R ": reg: expected its own place, overlaps the kernel"},
         {ramdisk_big, R ": reg: expected at most the domain's 524288 KiB, got 524288 KiB"},
+        {direct_alone, U ": direct-map: expected xen,static-mem beside it, got none"},
+        {static_empty, U ": xen,static-mem: expected addresses of 2 cells and sizes of 1, got 0"},
+        {static_odd, U ": xen,static-mem: expected addresses of 2 cells and sizes of 1, got 16"},
+        {static_one_cell_property, U ": #xen,static-mem-address-cells: expected 1 cell"},
+        {static_cells_3, U ": xen,static-mem: expected 1 or 2 cells for addresses and for sizes"},
+        {static_many, U ": xen,static-mem: expected at most 8 ranges, got 9"},
+        {static_wraps, U ": xen,static-mem: expected ranges that end before 2^64"},
+        {static_unaligned, U ": xen,static-mem: expected whole pages of 4 KiB (0x80000800"},
+        {static_size_unaligned, U ": xen,static-mem: expected whole pages of 4 KiB"},
+        {static_size_0, U ": xen,static-mem: expected whole pages of 4 KiB (0x70000000, 0 KiB)"},
+        {static_small, U ": xen,static-mem: expected the 524288 KiB of memory in all, got 524284"},
+        {static_twice, U ": xen,static-mem: overlaps another range of the domain (0x90000000"},
+        {static_over_kernel, U ": xen,static-mem: overlaps a module of the domain (0x40000000"},
+        {direct_low, U ": xen,static-mem: direct-map expects addresses from 0x40000000 on"},
         {bootargs_no_nul, K ": bootargs: expected a string ending in NUL, got 3 bytes"},
         {bootargs_long, K ": bootargs: expected at most 2047 characters, got 2048"},
     };
@@ -417,6 +520,7 @@ int main(void) {
         cmocka_unit_test_setup(variants, good_tree),
         cmocka_unit_test_setup(small_cells, good_tree),
         cmocka_unit_test_setup(unit_address_is_no_name, good_tree),
+        cmocka_unit_test_setup(static_mem, good_tree),
         cmocka_unit_test_setup(ignored, good_tree),
         cmocka_unit_test_setup(devices, good_tree),
         cmocka_unit_test_setup(ignored_lines_are_bounded, good_tree),

@@ -1,5 +1,5 @@
 /* clang-format off */
-/* SOURCES: common/boot/guests.c common/boot/guest_config.c common/boot/modules.c common/boot/boot_mem_fdt.c common/mm/boot_mem.c common/lib/fdt.c common/abi/policy.c */
+/* SOURCES: common/boot/guests.c common/boot/guest_config.c common/boot/static_mem.c common/boot/modules.c common/boot/boot_mem_fdt.c common/mm/boot_mem.c common/lib/fdt.c common/abi/policy.c */
 /* clang-format on */
 /* From a boot device tree to memory, claimed modules and a list of domains: which memory is left
  * free and who is refused. */
@@ -12,6 +12,7 @@
 #include <hv/mm.h>
 #include <hv/policy.h>
 #include <hv/restart.h>
+#include <hv/static_mem.h>
 #include <hv/vcpu.h>
 
 #include <libfdt.h>
@@ -240,6 +241,135 @@ static void nothing_kept(void **s) {
     assert_true(is_free(0x50000000));
 }
 
+/* 64 MiB, as domain() has; /chosen has no cells, so 2 and 1. */
+static void static_mem(const char *name, uint32_t high, uint32_t start) {
+    char path[80];
+
+    snprintf(path, sizeof(path), "/chosen/%s", name);
+    cells(fdt_path_offset(tree, path), "xen,static-mem", 3, high, start, 0x4000000);
+}
+static void heap(unsigned n, uint32_t start, uint32_t size, uint32_t start2, uint32_t size2) {
+    cells(fdt_path_offset(tree, "/chosen"), "xen,static-heap", n, 0, start, 0, size, 0, start2, 0,
+          size2);
+}
+
+static void static_memory(void **s) {
+    static const struct {
+        const char *name;
+        uint32_t high, start;
+        const char *why;
+    } bad[] = {
+        {"hole", 0, 0x7e000000, "expected RAM (0x7e000000, 65536 KiB)"},
+        {"secret", 0, 0x40000000, "expected RAM"}, /* the no-map part */
+        {"tree", 0, 0x47000000, "overlaps reserved memory"},
+        {"module", 0, 0x4e000000, "overlaps a module"},
+        {"same", 0, 0x60000000, "0x60000000 overlaps static memory of good"},
+        {"behind", 0, 0x63fff000, "0x63fff000 overlaps static memory of good"},
+    };
+    char line[160];
+
+    (void)s;
+    machine();
+    domain("late", 0x62000000, 0x1000); /* its module is in good's memory */
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        domain(bad[i].name, 0x54000000, 0x1000000);
+        static_mem(bad[i].name, bad[i].high, bad[i].start);
+    }
+    domain("good", 0x50000000, 0x1000000);
+    static_mem("good", 0, 0x60000000);
+    start();
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        snprintf(line, sizeof(line), "error: /chosen/%s: xen,static-mem: %s", bad[i].name,
+                 bad[i].why);
+        assert_logged(line);
+    }
+    assert_logged("error: /chosen/late/kernel: reg: overlaps reserved memory");
+    assert_int_equal(log_lines(), ARRAY_SIZE(bad) + 1);
+    assert_false(is_free(0x60000000));
+    assert_false(is_free(0x63fff000));
+    assert_true(is_free(0x64000000));
+    guests_start();
+    assert_logged("1 of 8 domains started\n");
+}
+
+/* Two at once, side by side; a refused one keeps nothing. */
+static void static_neighbours(void **s) {
+    (void)s;
+    machine();
+    domain("b", 0x50000000, 0x1000000);
+    static_mem("b", 1, 0x4000000);
+    domain("a", 0x50000000, 0x1000000);
+    static_mem("a", 1, 0);
+    domain("refused", 0x43000000, 0x1000);
+    static_mem("refused", 0, 0x70000000);
+    start();
+    assert_int_equal(log_lines(), 1);
+    assert_false(is_free(0x100000000));
+    assert_false(is_free(0x107ffffff));
+    assert_true(is_free(0x108000000));
+    assert_true(is_free(0x70000000));
+}
+
+static void static_heap(void **s) {
+    uint64_t all;
+
+    (void)s;
+    machine();
+    heap(8, 0x44000000, 0x8000000, 0x70000000, 0x2000000);
+    domain("inside", 0x50000000, 0x1000000);
+    static_mem("inside", 0, 0x6d000000);
+    domain("kernel", 0x71000000, 0x1000);
+    log_clear();
+    boot_mem_from_fdt(tree, paddr(0x48000123), paddr(0x40200000), 0x123456);
+    all = boot_mem_free_bytes();
+    static_heap_init(tree);
+    guests_init(tree);
+    assert_logged("error: /chosen/inside: xen,static-mem: overlaps the static heap (0x6d000000");
+    assert_int_equal(log_lines(), 2); /* and the memory's */
+    assert_true(all > boot_mem_free_bytes());
+    assert_false(is_free(0x43fff000));
+    assert_true(is_free(0x44000000));
+    assert_false(is_free(0x48000000)); /* the tree */
+    assert_true(is_free(0x4bfff000));
+    assert_false(is_free(0x4c000000));
+    assert_false(is_free(0x100000000));
+    assert_true(is_free(0x70fff000));
+    assert_false(is_free(0x71000000)); /* a module */
+    assert_true(is_free(0x71fff000));
+}
+
+static void static_heap_errors(void **s) {
+    static const struct {
+        unsigned n;
+        uint32_t start, size, start2, size2;
+        const char *why;
+    } bad[] = {
+        {3, 0x50000000, 0, 0, 0, "expected addresses and sizes in the cells of the root node"},
+        {8, 0x50000000, 0x10000000, 0x7f000000, 0x2000000, "expected RAM"},
+        {8, 0x50000000, 0x10000000, 0x5f000000, 0x2000000, "expected ranges that do not overlap"},
+        {4, 0x50000800, 0x10000000, 0, 0, "expected whole pages of 4 KiB"},
+        {4, 0x50000000, 0, 0, 0, "expected whole pages of 4 KiB"},
+        {4, 0x50000000, 0x1ff0000, 0, 0, "expected 16 MiB more than 1/128 of RAM"},
+        {0, 0, 0, 0, 0, "expected an address and a size"},
+    };
+    uint64_t all;
+
+    (void)s;
+    machine();
+    boot_mem_from_fdt(tree, paddr(0x48000123), paddr(0x40200000), 0x123456);
+    all = boot_mem_free_bytes();
+    for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        heap(bad[i].n, bad[i].start, bad[i].size, bad[i].start2, bad[i].size2);
+        log_clear();
+        static_heap_init(tree);
+        assert_logged("error: /chosen: xen,static-heap: ");
+        assert_logged(bad[i].why);
+        assert_logged("; not used, all free memory is the heap\n");
+        assert_int_equal(log_lines(), 1);
+        assert_int_equal(boot_mem_free_bytes(), all);
+    }
+}
+
 static void names_and_others(void **s) {
     int at;
 
@@ -375,11 +505,19 @@ static void no_memory(void **s) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory),           cmocka_unit_test(two_domains),
-        cmocka_unit_test(refused_modules),  cmocka_unit_test(nothing_kept),
-        cmocka_unit_test(names_and_others), cmocka_unit_test(too_many_domains),
-        cmocka_unit_test(no_memory),        cmocka_unit_test(policy),
+        cmocka_unit_test(memory),
+        cmocka_unit_test(two_domains),
+        cmocka_unit_test(refused_modules),
+        cmocka_unit_test(nothing_kept),
+        cmocka_unit_test(names_and_others),
+        cmocka_unit_test(too_many_domains),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(policy),
         cmocka_unit_test(policy_errors),
+        cmocka_unit_test(static_memory),
+        cmocka_unit_test(static_neighbours),
+        cmocka_unit_test(static_heap),
+        cmocka_unit_test(static_heap_errors),
     };
     bool failed = false;
 
