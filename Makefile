@@ -363,11 +363,16 @@ build/bench/count.so: tests/bench/count.c build/setup-test.mk
 # The release build on Holdfast and Debian's Xen: docs/benchmarks.md.
 BENCH_ENV = HF_IMAGE=build/$(ARCH)-release/holdfast.bin HF_ELF=build/$(ARCH)-release/holdfast.elf \
     NM=$(NM) PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
-.PHONY: bench bench-trace bench-build
+.PHONY: bench bench-trace bench-build bench-gate bench-baseline
 bench-build: build/setup-test.mk $(BENCH).bin build/bench/count.so
 	@$(MAKE) --no-print-directory DEBUG=0 all
 bench: bench-build $(F)/xen/.complete
 	@$(BENCH_ENV) tests/bench/run.py
+# What `make test` has of it: no operation costs more than baseline.json says, within 3 %.
+bench-gate: bench-build
+	@$(BENCH_ENV) tests/bench/run.py gate
+bench-baseline: bench-build
+	@$(BENCH_ENV) tests/bench/run.py gate --update
 bench-trace: bench-build
 	@$(BENCH_ENV) tests/bench/trace.py $(KEY)
 

@@ -22,8 +22,9 @@ ROWS = [
     Row("gicd_isenabler", "gicd_isenabler", "GICD_ISENABLER write, changing", 320),
     Row("id_register", "id_register", "trapped ID register read", 130),
     Row("abort", "abort_of_nothing", "load from nothing, to abort handler", 260),
-    Row("add_shared_info_first", "shared_info_moves", "add shared_info over RAM", 500),
-    Row("add_shared_info_later", "shared_info_moves", "add shared_info into a hole", 500),
+    Row("add_shared_info_first", "shared_info_moves", "add shared_info, with a new table", 500),
+    Row("add_shared_info_later", "shared_info_moves", "add shared_info, later", 500),
+    Row("add_shared_info_over_ram", "shared_info_moves", "add shared_info over RAM", 500),
     Row("remove_from_physmap", "shared_info_moves", "remove shared_info", 550),
     Row("grant_frame_add", "grant_frame_moves", "add grant frame", 550),
     Row("grant_frame_remove", "grant_frame_moves", "remove grant frame", 550),
@@ -41,4 +42,26 @@ ROWS = [
     Row("populate_4k", "balloon_4k", "populate 4 KiB", 700),
     Row("decrease_2m", "balloon_2m", "decrease 2 MiB", 40000),
     Row("populate_2m", "balloon_2m", "populate 2 MiB", 40000),
+]
+
+# Two vCPUs on one CPU.
+SWITCH_ROWS = [Row("vcpu_switch", "switch", "switch between vCPUs, by yield")]
+
+# Instructions of all CPUs together for one operation of one of them.
+SCALING_ROWS = [
+    Row(f"{key}_{cpus}", "scaling", f"{label}, {cpus} CPU{'s' if cpus > 1 else ''}")
+    for key, label in (
+        ("lookups", "P2M lookup"),
+        ("grant_maps", "grant map and unmap"),
+        ("event_sends", "event send"),
+    )
+    for cpus in (1, 2, 4, 8)
+]
+
+# From reset, on one CPU.
+FIGURES = [
+    Row("boot", "boot", "reset to first guest instruction", 10_000_000),
+    Row("boot_per_gib", "boot", "... more for each GiB of memory", 400_000),
+    Row("boot_per_image_mib", "boot", "... more for each MiB of guest image"),
+    Row("memory_taken", "boot", "KiB neither free nor the guest's, of 2 GiB", 19 * 1024),
 ]

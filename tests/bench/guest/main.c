@@ -3,7 +3,7 @@
 
 #define MAX_KEYS 8
 #define MODE_AT 40 /* in the image's header, a reserved word: tests/bench/run.py writes it */
-enum mode { MODE_TABLE, MODE_BOOT, MODE_SWITCH, MODE_SCALING };
+enum mode { MODE_TABLE, MODE_BOOT, MODE_SWITCH, MODE_SCALING, MODE_WAIT };
 
 extern const struct test tests_start[], tests_end[];
 extern const char bench_vectors[];
@@ -96,6 +96,7 @@ static void run_mode(void) {
         run("scaling", bench_scaling);
         break;
     case MODE_BOOT:
+    case MODE_WAIT:
         break;
     }
 }
@@ -116,6 +117,8 @@ void cpu_main(uint64_t number) {
         run_mode();
         MARK(MARK_DONE);
         print("BENCH done %lu\n", marked);
+        while (*(volatile uint8_t *)(RAM + MODE_AT) == MODE_WAIT)
+            wfi();
         hvc(PSCI_SYSTEM_OFF, 0, 0, 0);
     }
     c->run();

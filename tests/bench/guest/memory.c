@@ -22,45 +22,57 @@ static int64_t reservation(unsigned cmd, uint64_t gfn, unsigned order) {
     return memory_op(cmd, &op);
 }
 
+static void add(const char *key, uint64_t gfn) {
+    int64_t rc;
+    uint64_t cost = MEASURE(rc = physmap_add(XENMAPSPACE_shared_info, 0, gfn));
+
+    EQ(rc, 0);
+    if (failed())
+        return;
+    *word_at(gfn); /* or it aborts */
+    sample(key, cost);
+}
+
+static void take_out(const char *key, uint64_t gfn) {
+    int64_t rc;
+    uint64_t cost;
+
+    if (failed())
+        return;
+    cost = MEASURE(rc = physmap_remove(gfn));
+    EQ(rc, 0);
+    TRY(*word_at(gfn));
+    EQ(me()->caught.count, 1);
+    me()->caught.count = 0;
+    sample(key, cost);
+}
+
 /*
- * The first place is a page of RAM, another each time, since Xen does not give the displaced page
- * back; the later one has nothing.
+ * First to where a table has to be made, then next to a page that is there, then over a page of
+ * RAM, another each time, since Xen does not give the displaced page back.
  */
 ROW(shared_info_moves) {
-    uint64_t later = HOLE_GFN(1);
+    EQ(physmap_add(XENMAPSPACE_grant_table, 1, HOLE_GFN(0)), 0);
+    for (unsigned i = 0; i < RUNS && !failed(); i++) {
+        uint64_t first = HOLE_GFN(512 * (1 + i)), later = HOLE_GFN(1), ram = SPARE_GFN + 700 + i;
 
-    for (unsigned i = 0; i < RUNS; i++) {
-        uint64_t first = SPARE_GFN + 700 + i;
-        int64_t rc;
-        uint64_t cost;
-
-        *word_at(first) = 0x1234;
-        cost = MEASURE(rc = physmap_add(XENMAPSPACE_shared_info, 0, first));
-        EQ(rc, 0);
-        if (failed())
-            return;
-        TRUE(*word_at(first) != 0x1234);
-        sample("add_shared_info_first", cost);
+        add("add_shared_info_first", first);
         EQ(physmap_remove(first), 0);
-        cost = MEASURE(rc = physmap_add(XENMAPSPACE_shared_info, 0, later));
-        EQ(rc, 0);
-        if (failed())
-            return;
-        *word_at(later); /* or it aborts */
-        sample("add_shared_info_later", cost);
-        cost = MEASURE(rc = physmap_remove(later));
-        EQ(rc, 0);
-        TRY(*word_at(later));
-        EQ(me()->caught.count, 1);
-        me()->caught.count = 0;
-        sample("remove_from_physmap", cost);
+        add("add_shared_info_later", later);
+        take_out("remove_from_physmap", later);
+        *word_at(ram) = 0x1234;
+        add("add_shared_info_over_ram", ram);
+        TRUE(*word_at(ram) != 0x1234);
+        EQ(physmap_remove(ram), 0);
     }
+    EQ(physmap_remove(HOLE_GFN(0)), 0);
 }
 
 ROW(grant_frame_moves) {
     uint64_t gfn = HOLE_GFN(2);
 
-    for (unsigned i = 0; i < RUNS; i++) {
+    EQ(physmap_add(XENMAPSPACE_shared_info, 0, HOLE_GFN(0)), 0);
+    for (unsigned i = 0; i < RUNS && !failed(); i++) {
         int64_t rc;
         uint64_t cost = MEASURE(rc = physmap_add(XENMAPSPACE_grant_table, 0, gfn));
 
@@ -69,13 +81,9 @@ ROW(grant_frame_moves) {
             return;
         *word_at(gfn);
         sample("grant_frame_add", cost);
-        cost = MEASURE(rc = physmap_remove(gfn));
-        EQ(rc, 0);
-        TRY(*word_at(gfn));
-        EQ(me()->caught.count, 1);
-        me()->caught.count = 0;
-        sample("grant_frame_remove", cost);
+        take_out("grant_frame_remove", gfn);
     }
+    EQ(physmap_remove(HOLE_GFN(0)), 0);
 }
 
 static void balloon(uint64_t gfn, unsigned order, const char *decrease, const char *populate) {
