@@ -202,9 +202,11 @@ $(B)/holdfast.bin: $(B)/holdfast.elf
 # --- running ----------------------------------------------------------------
 
 KERNEL := $(F)/kernel/Image
+KERNEL_BACKPORTS := $(F)/kernel-backports/Image
 INITRD := build/images/initrd.gz
 
 $(KERNEL): $(F)/kernel/.complete ;
+$(KERNEL_BACKPORTS): $(F)/kernel-backports/.complete ;
 
 $(INITRD): scripts/mkinitrd.sh $(F)/busybox/.complete build/setup-run.mk
 	$(say) INITRD $@
@@ -293,7 +295,7 @@ lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
 .PHONY: system
-system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(INITRD) $(INITRD_DEVICES) guests
+system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

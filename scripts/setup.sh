@@ -5,7 +5,7 @@
 #
 #   scripts/setup.sh build|run|test     install what that level needs
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
-#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel busybox xen
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox xen
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -69,7 +69,7 @@ write_sources() {
             echo "deb [$options] $uri $release $component"
             echo "deb-src $source_options$uri $release $component"
             if [ "$release" = "$CODENAME" ]; then
-                echo "deb [${options/$arches/$NATIVE}] $uri $CODENAME-backports $component"
+                echo "deb [$options] $uri $CODENAME-backports $component"
             fi
         done | awk '!seen[$0]++' >"$APT_DIR/sources.list.new"
     [ -s "$APT_DIR/sources.list.new" ] ||
@@ -191,10 +191,11 @@ fetch_zlib() {
     tar -xf "$WORK"/zlib_*.orig.tar.* -C "$WORK/out" --strip-components=1
 }
 
+# The kernel that linux-image-arm64 means, in the suite given by $1 (empty: as apt chooses).
 fetch_kernel() {
-    local package
+    local package suite=${1:+-t$1}
     need_lists
-    package=$(apt-cache "${APT_ARM64[@]}" depends linux-image-arm64 |
+    package=$(apt-cache "${APT_ARM64[@]}" $suite depends linux-image-arm64 |
         sed -n 's/^ *Depends: *\(linux-image-[^ ]*\).*/\1/p' | head -n 1)
     [ -n "$package" ] || die "linux-image-arm64 names no kernel package"
     download_arm64 "$package"
@@ -206,6 +207,13 @@ fetch_kernel() {
         mv "$WORK/out/Image" "$WORK/out/Image.gz"
         gzip -d "$WORK/out/Image.gz"
     fi
+}
+
+fetch_kernel-backports() {
+    # Lists that were read before this item existed have no arm64 packages of backports.
+    need_lists
+    grep -q "arm64.*$CODENAME-backports" "$APT_DIR/sources.list" || rm -f "$APT_DIR/updated"
+    fetch_kernel "$CODENAME-backports"
 }
 
 fetch_busybox() {
@@ -293,7 +301,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | busybox | xen | cbmc) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | xen | cbmc) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

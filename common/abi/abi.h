@@ -71,15 +71,20 @@ struct domain_abi {
     struct events events;
     struct grant_frames grant;
     struct console_io console_io;
-    uint64_t console_pfn;      /* HVM_PARAM_CONSOLE_PFN and _EVTCHN; 0: no ring */
-    uint32_t console_evtchn;   /* set before the domain runs */
-    bool runstate_update_flag; /* VMASST_TYPE_runstate_update_flag */
-    spinlock_t watchdog_lock;  /* RANK_DOMAIN: the field below */
+    struct pv_console *pv_console; /* NULL: none */
+    uint64_t console_pfn;          /* HVM_PARAM_CONSOLE_PFN and _EVTCHN; 0: no ring */
+    uint32_t console_evtchn;       /* set before the domain runs */
+    bool runstate_update_flag;     /* VMASST_TYPE_runstate_update_flag */
+    spinlock_t watchdog_lock;      /* RANK_DOMAIN: the field below */
     struct watchdog watchdog[NR_WATCHDOGS];
 };
 
 void watchdogs_init(struct domain *d);
 void watchdogs_stop(struct domain *d);
+
+/* The guest's end of it goes with the events, its memory later. */
+void pv_console_die(struct domain *d);
+void pv_console_destroy(struct domain *d);
 
 void console_io_init(struct domain *d);
 void console_io_destroy(struct domain *d);

@@ -107,6 +107,7 @@ free:
 static void abi_destroy(struct domain *d) {
     watchdogs_stop(d);
     console_io_destroy(d);
+    pv_console_destroy(d);
     grant_frames_destroy(d);
     events_destroy(d);
     xenheap_unshare(d->abi->shared_info);
@@ -118,6 +119,7 @@ static void abi_free(struct domain *d) {
 }
 
 static void abi_die(struct domain *d) {
+    pv_console_die(d);
     events_quiesce(d);
 }
 

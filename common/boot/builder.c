@@ -202,7 +202,9 @@ static int fill(struct domain *d, const struct guest_config *cfg, const struct k
         rc = load_fdt(d, cfg, l, dev);
     if (!rc && cfg->vpl011 && vpl011_init(d, dev->console_intid))
         rc = guest_error(cfg, cfg->node, "vpl011", "no memory for it");
-    if (!rc && !cfg->vpl011)
+    if (!rc && cfg->pv_console && abi_pv_console_init(d))
+        rc = guest_error(cfg, cfg->node, "holdfast,pv-console", "no memory for it");
+    if (!rc && !cfg->vpl011 && !cfg->pv_console)
         abi_console_keys(d);
     if (!rc) /* last: they are quiet as long as no guest runs */
         rc = guest_devices_give(cfg, dev, d);
@@ -222,6 +224,8 @@ static const char *size_text(uint64_t bytes, char buf[16]) {
 
 static void report(const struct guest_config *cfg, const struct kernel_image *img,
                    const struct guest_layout *l) {
+    static const char *const consoles[] = {"", ", console vpl011", ", console ring",
+                                           ", consoles vpl011 and ring"};
     char mem[16], kernel[16], initrd[16], tail[64] = "", where[48] = "";
 
     if (cfg->ramdisk.size)
@@ -234,7 +238,7 @@ static void report(const struct guest_config *cfg, const struct kernel_image *im
     printk("d%u: %s: started, %u vCPU%s, %s%s, kernel %s %s at 0x%llx%s%s\n", cfg->domid, cfg->name,
            cfg->vcpus, cfg->vcpus == 1 ? "" : "s", size_text(cfg->mem_bytes, mem), where,
            image_kind_name(img), size_text(img->file_size, kernel),
-           (unsigned long long)l->kernel.start, tail, cfg->vpl011 ? ", console vpl011" : "");
+           (unsigned long long)l->kernel.start, tail, consoles[cfg->vpl011 + 2 * cfg->pv_console]);
 }
 
 int guest_build(const struct guest_config *cfg) {

@@ -292,6 +292,7 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "cpus",
                                        "memory",
                                        "vpl011",
+                                       "holdfast,pv-console",
                                        "nr_spis",
                                        "#address-cells",
                                        "#size-cells",
@@ -342,6 +343,7 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
                                  .bootargs = "",
                                  .max_grant_version = 1};
     cfg->vpl011 = fdt_flag(fdt, node, "vpl011");
+    cfg->pv_console = fdt_flag(fdt, node, "holdfast,pv-console");
     rc = read_name(cfg);
     if (!rc)
         rc = read_cpus(cfg);

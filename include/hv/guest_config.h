@@ -25,6 +25,7 @@ struct guest_config {
     unsigned vcpus;
     unsigned nr_spis;
     bool vpl011;
+    bool pv_console;            /* holdfast,pv-console: a console ring */
     uint32_t max_grant_version; /* 1 or 2 */
     bool privileged;            /* capabilities = "control" */
     bool enhanced;              /* xen,enhanced asked for: a /hypervisor node */

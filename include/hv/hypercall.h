@@ -49,6 +49,12 @@ bool abi_must_stop(struct vcpu *v);
 /* The domain's keys come by CONSOLEIO_read: it has no other console. Before it runs. */
 void abi_console_keys(struct domain *d);
 
+/*
+ * Gives the domain a console ring at the layout's magic page, which its HVM parameters name. Before
+ * it runs, and after its vpl011 is there. 0, -ENOMEM, or p2m_map()'s error; undone with the domain.
+ */
+int abi_pv_console_init(struct domain *d) __must_check;
+
 /* Registers how a domain gets and loses its hypercall state; once, before the first domain. */
 void abi_init(void);
 

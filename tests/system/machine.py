@@ -22,6 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 HOLDFAST = ROOT / os.environ.get("HF_IMAGE", "build/arm64/holdfast.bin")
 LINUX = BUILD / "fetched/kernel/Image"
+LINUX_BACKPORTS = BUILD / "fetched/kernel-backports/Image"
 INITRD = BUILD / "images/initrd.gz"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 

@@ -152,6 +152,8 @@ static void variants(void **s) {
     drop(U, "nr_spis");
     assert_int_equal(parse(), 0);
     assert_true(cfg.privileged);
+    assert_false(cfg.pv_console);
+    put(U, "holdfast,pv-console", NULL, 0);
     assert_false(cfg.enhanced);
     assert_false(cfg.vpl011);
     assert_int_equal(cfg.nr_spis, 0);
@@ -162,6 +164,7 @@ static void variants(void **s) {
         put_text(U, "xen,enhanced", values[i]);
         assert_int_equal(parse(), 0);
         assert_true(cfg.enhanced);
+        assert_true(cfg.pv_console);
     }
 }
 

@@ -1,0 +1,189 @@
+"""Stock Linux as a guest that knows of Xen (xen,enhanced), and the ends a guest can ask for."""
+import re
+
+import pytest
+
+from machine import BUILD, LINUX, LINUX_BACKPORTS, Domain, Machine
+
+KERNELS = {"6.1": LINUX, "6.12": LINUX_BACKPORTS}
+XEN_MEMORY = "/sys/devices/system/xen_memory/xen_memory0"
+# What the kernel says of a good start, in its order.
+GOOD_START = [
+    r"Xen 4\.17 support found",
+    r"xen:grant_table: Grant tables using version 1 layout",
+    r"Grant table initialized",
+    r"xen:events: Using FIFO-based ABI",
+    r"Xen: initializing cpu0",
+    r"Xen: initializing cpu1",
+    r"xen:balloon: Initialising balloon driver",
+]
+BAD_WORDS = r"BUG|WARNING|Call trace|Oops|unable to handle|(?i:xen[^\n]*(?:fail|error|bad|illegal))"
+
+
+def enhanced(name="domU1", version="6.1", **more):
+    more.setdefault("properties", {})["xen,enhanced"] = True
+    return Domain(name, kernel=KERNELS[version], **more)
+
+
+@pytest.fixture(scope="module", params=KERNELS)
+def machine(request):
+    with Machine(f"xen-guest-{request.param}", [enhanced(version=request.param, cpus=2)]) as machine:
+        machine.domain(1).wait_up(timeout=120)
+        yield machine
+
+
+@pytest.fixture
+def guest(machine):
+    return machine.domain(1)
+
+
+def test_it_starts_as_on_xen(machine, guest):
+    messages = guest.run("dmesg")
+    for line in GOOD_START:
+        assert re.search(line, messages), line
+    assert not re.search(BAD_WORDS, messages), re.findall(f".*(?:{BAD_WORDS}).*", messages)
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [
+        ("type", "xen"),
+        ("version/major", "4"),
+        ("version/minor", "17"),
+        ("version/extra", "-holdfast"),
+        ("properties/capabilities", "xen-3.0-aarch64 xen-3.0-armv7l"),
+        ("properties/features", "00016005"),
+        ("properties/pagesize", "1000"),
+        ("properties/virtual_start", "200000"),
+        ("compilation/compiled_by", "Holdfast"),
+        ("uuid", "00000000-0000-0000-0000-000000000000"),
+    ],
+)
+def test_sys_hypervisor(guest, file, text):
+    assert guest.run(f"cat /sys/hypervisor/{file}") == text
+
+
+def test_upcall_interrupt(guest):
+    """The events' PPI, taken over by the kernel on each CPU."""
+    assert re.search(r"\d+: .*GICv3 +31 .* events", guest.run("grep events /proc/interrupts"))
+
+
+def pages_of_domain(machine):
+    """Pages of RAM that domain 1 has, as Holdfast counts them."""
+    machine.focus(0)
+    machine.send("d")
+    return int(machine.expect(r"\(HF\) d1: [^\n]*, (\d+) of \d+ pages").group(1))
+
+
+def wait_for(guest, condition):
+    guest.run(f"n=0; until {condition}; do n=$((n + 1)); [ $n -lt 200 ]; usleep 50000; done", timeout=60)
+
+
+def test_balloon(machine, guest):
+    """Memory goes back to Holdfast and comes again, to the page."""
+    target = int(guest.run(f"cat {XEN_MEMORY}/target_kb"))
+    before = pages_of_domain(machine)
+    for _ in range(2):
+        guest.run(f"echo {target - 64 * 1024} >{XEN_MEMORY}/target_kb")
+        wait_for(guest, f"[ $(cat {XEN_MEMORY}/info/current_kb) -eq {target - 64 * 1024} ]")
+        assert pages_of_domain(machine) == before - 64 * 256
+        guest.run(f"echo {target} >{XEN_MEMORY}/target_kb")
+        wait_for(guest, f"[ $(cat {XEN_MEMORY}/info/current_kb) -eq {target} ]")
+        assert pages_of_domain(machine) == before
+
+
+def test_cpu_hotplug(guest):
+    for _ in range(3):
+        guest.run("echo 0 >/sys/devices/system/cpu/cpu1/online")
+        assert guest.run("nproc") == "1"
+        guest.run("echo 1 >/sys/devices/system/cpu/cpu1/online")
+        assert guest.run("nproc") == "2"
+    guest.run("taskset 2 true")
+
+
+def test_reboot_and_power_off(machine, guest):
+    """By SCHEDOP_shutdown, as an enlightened kernel does; the next kernel registers all anew."""
+    guest.type("reboot")
+    machine.expect(r"\(HF\) d1: domU1: reboots", timeout=60)
+    guest.wait_up(timeout=120)
+    assert guest.run("cat /sys/hypervisor/type") == "xen"
+    guest.type("poweroff")
+    machine.expect(r"\(HF\) d1: domU1: powered off", timeout=60)
+    assert machine.wait_exit() == 0
+
+
+def test_without_the_node():
+    """The same kernel where nobody tells it of Xen."""
+    domain = Domain("domU1", properties={"xen,enhanced": '"disabled"'})
+    with Machine("xen-not-told", [domain]) as machine:
+        guest = machine.domain(1)
+        guest.wait_up(timeout=120)
+        assert guest.run("ls /sys/hypervisor 2>&1 || true").find("version") < 0
+        assert "Xen 4.17 support found" not in machine.log()
+
+
+# ---- the console ring ----
+
+
+@pytest.mark.parametrize("version", KERNELS)
+def test_console_ring(version):
+    """A guest whose only console is hvc0: what it says arrives whole, and what is typed too."""
+    domain = enhanced(
+        version=version,
+        cpus=2,
+        bootargs="console=hvc0 hostname=domU1 panic=-1",
+        properties={"vpl011": None, "holdfast,pv-console": True},
+    )
+    with Machine(f"console-ring-{version}", [domain]) as machine:
+        guest = machine.domain(1)
+        guest.wait_up(timeout=120)
+        assert guest.run("cat /proc/consoles").startswith("hvc0 ")
+        numbers = guest.run("seq 1 3000", timeout=60).split()
+        assert numbers == [str(n) for n in range(1, 3001)]
+        text = "0123456789" * 12
+        assert guest.run(f"echo {text} | wc -c") == "121"
+        guest.type("poweroff")
+        machine.expect(r"\(HF\) d1: domU1: powered off", timeout=60)
+
+
+def test_two_consoles():
+    """vpl011 and the ring side by side: the switch goes through both."""
+    domain = enhanced(properties={"holdfast,pv-console": True})
+    with Machine("two-consoles", [domain]) as machine:
+        guest = machine.domain(1)
+        guest.wait_up(timeout=120)
+        guest.run("echo by-the-ring >/dev/hvc0")
+        assert re.search(r"^\(d1\) by-the-ring$", machine.log(), re.M)
+        machine.send("\x01\x01\x01")
+        machine.expect(r"Serial input to domU1 hvc0 \(d1\)")
+
+
+# ---- ends ----
+
+
+@pytest.mark.parametrize(
+    "reason, latched, end",
+    [
+        (0, None, "powered off"),
+        (1, None, "reboots"),
+        (2, None, "stays dead after it suspended"),
+        (3, None, "stays dead after its crash"),
+        (4, None, "stays dead after its watchdog fired"),
+        (5, None, "reboots"),
+        (77, None, "stays dead after its crash"),
+        (1, 0, "powered off"),
+        (0, 1, "reboots"),
+    ],
+)
+def test_shutdown_reasons(reason, latched, end):
+    image = bytearray((BUILD / "guests/shutdown.bin").read_bytes())
+    image[32:36] = reason.to_bytes(4, "little")
+    image[36:40] = (0 if latched is None else latched + 1).to_bytes(4, "little")
+    file = BUILD / f"tests/shutdown-{reason}-{latched}.bin"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(image)
+    domain = Domain("domU1", memory_mib=16, kernel=file, ramdisk=None)
+    with Machine(f"shutdown-{reason}-{latched}", [domain]) as machine:
+        machine.expect("guest shuts itself down")
+        machine.expect(rf"\(HF\) d1: domU1: {end}")
+        assert "runs on" not in machine.log()
