@@ -28,7 +28,7 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
     rc = vmid_alloc(&p2m->vmid);
     if (rc)
         return rc;
-    rc = p2m_pool_fill(p2m, pool_pages + 1);
+    rc = p2m_pool_fill(p2m, pool_pages + 2); /* the root, and one for the teardown */
     if (rc) {
         vmid_free(p2m->vmid);
         return rc;
@@ -137,14 +137,8 @@ int p2m_relinquish(struct p2m *p2m) {
         if (more) {
             uint64_t end = ALIGN_DOWN(va, RELINQUISH_CHUNK) + RELINQUISH_CHUNK;
 
-            /* A larger block goes in pieces if there are tables to split it, else at once. */
-            if (p2m_remove_needs(p2m, va, end - va) > p2m->pool_free) {
-                unsigned level;
-
-                (void)pt_lookup(&p2m->pt, va, &level);
-                end =
-                    ALIGN_DOWN(va, 1ULL << pt_level_shift(level)) + (1ULL << pt_level_shift(level));
-            }
+            /* A larger block is split once, by the page kept for it; its last piece gives it back.
+             */
             p2m_remove_locked(p2m, va, end - va);
             p2m->relinquish_next = end;
         }

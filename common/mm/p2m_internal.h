@@ -32,6 +32,13 @@ void vmid_free(uint16_t vmid);
 
 /* ---- p2m_pool.c ---- */
 extern const struct pt_ops p2m_pt_ops;
+/*
+ * Table pages that a change may take. One is kept for the teardown: with it the largest block goes
+ * in small steps even when the guest has used up all others.
+ */
+static inline uint32_t p2m_tables_left(const struct p2m *p2m) {
+    return p2m->pool_free && !p2m->dying ? p2m->pool_free - 1 : p2m->pool_free;
+}
 int p2m_pool_fill(struct p2m *p2m, uint32_t pages) __must_check;
 void p2m_pool_drain(struct p2m *p2m);
 

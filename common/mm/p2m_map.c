@@ -101,7 +101,7 @@ static int map_page(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *e
 
     if (occupied && !p2m_type_in(p2m_pte_type(*entry), P2M_TRACKED))
         return -EBUSY;
-    if (!entry && missing > p2m->pool_free)
+    if (!entry && missing > p2m_tables_left(p2m))
         return -ENOMEM;
     rc = mirror_prepare(p2m, g, m, 1, t);
     if (rc)
@@ -137,7 +137,7 @@ static __noinline int map_range(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, 
     needed = target.occupied ? displace_needs(p2m, &rq) : pt_tables_needed(&p2m->pt, &rq);
     if (needed < 0)
         return (int)needed;
-    if (needed > p2m->pool_free)
+    if (needed > p2m_tables_left(p2m))
         return -ENOMEM;
     rc = mirror_prepare(p2m, g, m, nr, t);
     if (rc)

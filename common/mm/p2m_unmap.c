@@ -187,7 +187,7 @@ static int unmap_locked(struct p2m *p2m, gfn_t g, uint64_t nr, unsigned allowed)
     needed = p2m_remove_needs(p2m, va, size);
     if (needed < 0)
         return (int)needed;
-    if (needed > p2m->pool_free)
+    if (needed > p2m_tables_left(p2m))
         return -ENOMEM;
     p2m_remove_locked(p2m, va, size);
     return 0;

@@ -54,10 +54,11 @@ struct p2m {
     bool dying;       /* no new mapping any more (invariant 10) */
     bool keep_tables; /* a device may still walk them: they are leaked */
     struct domain_pages *owner;
-    struct page_list pool;          /* free table pages, all zero */
-    uint32_t pool_free, pool_total; /* pool_total counts the root as well */
-    uint64_t max_mapped_gfn;        /* an upper bound */
-    uint64_t relinquish_next;       /* address; progress of the preemptible teardown */
+    struct page_list pool; /* free table pages, all zero */
+    uint32_t pool_free,
+        pool_total; /* pool_total counts the root and the one kept for the teardown as well */
+    uint64_t max_mapped_gfn;  /* an upper bound */
+    uint64_t relinquish_next; /* address; progress of the preemptible teardown */
     /* The IOMMU mirror hook, NULL when the domain has no device (registered from above). */
     const struct p2m_mirror_ops *mirror;
     void *mirror_arg;
