@@ -6,6 +6,7 @@
 #include <hv/guest_fdt.h>
 #include <hv/guest_layout.h>
 #include <hv/guest_map.h>
+#include <hv/guest_sched.h>
 #include <hv/guests.h>
 #include <hv/hypercall.h>
 #include <hv/image.h>
@@ -194,8 +195,10 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
 
 static int fill(struct domain *d, const struct guest_config *cfg, const struct kernel_image *img,
                 const struct guest_layout *l, const struct guest_devices *dev) {
-    int rc = load_kernel(d, cfg, img, l);
+    int rc = guest_sched_apply(cfg, d);
 
+    if (!rc)
+        rc = load_kernel(d, cfg, img, l);
     if (!rc)
         rc = load_initrd(d, cfg, l);
     if (!rc)

@@ -263,7 +263,7 @@ static int read_modules(struct guest_config *cfg, unsigned *lines) {
             rc = read_module(cfg, node, &cfg->ramdisk_node, &cfg->ramdisk);
         } else if (fdt_compatible(cfg->fdt, node, "multiboot,device-tree")) {
             rc = read_module(cfg, node, &cfg->tree_node, &cfg->tree);
-        } else {
+        } else if (!fdt_compatible(cfg->fdt, node, "xen,vcpu")) { /* hv/guest_sched.h reads these */
             ignored(cfg, node, NULL, "not a known module", lines);
         }
         if (rc)
@@ -308,13 +308,16 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "xen,static-mem",
                                        "#xen,static-mem-address-cells",
                                        "#xen,static-mem-size-cells",
-                                       "capabilities"};
-    static const char *const known[] = {"xen,shared-mem",     "max_grant_version",
-                                        "max_grant_frames",   "max_maptrack_frames",
-                                        "max_event_channels", "vcpu-affinity",
-                                        "domain-cpupool",     "colors",
-                                        "llc-colors",         "sve",
-                                        "xen,passthrough"};
+                                       "capabilities",
+                                       "domain-cpupool",
+                                       "holdfast,weight",
+                                       "holdfast,cap",
+                                       "holdfast,budget-us",
+                                       "holdfast,period-us"};
+    static const char *const known[] = {
+        "xen,shared-mem", "max_grant_frames", "max_maptrack_frames", "max_event_channels",
+        "vcpu-affinity",  "colors",           "llc-colors",          "sve",
+        "xen,passthrough"};
     const char *name;
     int off;
 

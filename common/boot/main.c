@@ -8,6 +8,7 @@
 #include <hv/fdt.h>
 #include <hv/firmware.h>
 #include <hv/gic.h>
+#include <hv/guest_sched.h>
 #include <hv/guests.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
@@ -109,6 +110,7 @@ void hv_main(uint64_t fdt_addr) {
     iommu_init(fdt);
     passthrough_init(fdt);
 
+    cpupools_from_fdt(fdt);
     domains_init();
     abi_init();
     keys_init();

@@ -1,5 +1,6 @@
 obj-y += boot_mem_fdt.o
 obj-y += builder.o
+obj-y += cpupools.o guest_sched.o
 obj-y += guest_config.o
 obj-y += guest_fdt.o partial_tree.o guest_devices.o
 obj-y += guest_layout.o

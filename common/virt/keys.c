@@ -16,6 +16,22 @@ static void show_domain(struct domain *d) {
            (unsigned long long)d->pages.xenheap_pages, d->p2m.pool_free, d->p2m.pool_total);
 }
 
+static void show_vcpu(struct vcpu *v) {
+    static const char *const states[] = {"running", "runnable", "blocked", "offline"};
+    struct vcpu_times t;
+
+    vcpu_get_times(v, &t);
+    printk("d%u: vcpu%u: %s, CPU %u of pool %s, weight %u, ran %llu ms, waited %llu ms\n",
+           v->domain->id, v->id, states[t.state], v->cpu, cpupool_name(v->sched.p.pool),
+           v->sched.p.weight, (unsigned long long)ticks_to_ns(t.spent[TIME_RUNNING]) / 1000000,
+           (unsigned long long)ticks_to_ns(t.spent[TIME_RUNNABLE]) / 1000000);
+}
+
+static void show_vcpus_of(struct domain *d) {
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        show_vcpu(d->vcpus[i]);
+}
+
 static void audit_domain(struct domain *d) {
     unsigned breaches = domain_audit(d);
 
@@ -27,6 +43,10 @@ static void audit_domain(struct domain *d) {
 
 static void show_domains(void) {
     domains_for_each(show_domain);
+}
+
+static void show_vcpus(void) {
+    domains_for_each(show_vcpus_of);
 }
 
 static void audit_domains(void) {
@@ -50,6 +70,7 @@ static const struct {
     {'h', show_help, "this help"},
     {'i', iommu_show, "IOMMUs, and the devices behind them"},
     {'m', show_memory, "memory"},
+    {'s', show_vcpus, "scheduling: every vCPU's CPU and time"},
 };
 
 static void show_help(void) {

@@ -1,4 +1,4 @@
-/* Floor 0: sets of physical CPUs. */
+/* Floor 2: sets of physical CPUs. */
 #ifndef HV_CPUMASK_H
 #define HV_CPUMASK_H
 

@@ -58,6 +58,7 @@ class Domain:
     kernel_properties: dict = dataclasses.field(default_factory=dict)
     ramdisk_properties: dict = dataclasses.field(default_factory=dict)
     devices: object = None
+    nodes: str = ""
 
     def source(self, modules):
         """Device tree source of the node; `modules` gives (address, size) of a file."""
@@ -81,7 +82,7 @@ class Domain:
             children += self._module("ramdisk", modules[self.ramdisk], {}, self.ramdisk_properties)
         if self.devices:
             children += self._module("device-tree", modules[self.devices], {}, {})
-        return f"{self.name} {{\n{lines(properties | self.properties)}{children}}};\n"
+        return f"{self.name} {{\n{lines(properties | self.properties)}{children}{self.nodes}}};\n"
 
     @staticmethod
     def _module(kind, where, more, changes):

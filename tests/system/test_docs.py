@@ -1,7 +1,7 @@
 """The examples of the documentation do what the text says."""
 import re
 
-from machine import INITRD, LINUX, ROOT, Machine
+from machine import BUILD, INITRD, LINUX, ROOT, Domain, Machine
 
 
 def example(document, first_line):
@@ -20,6 +20,23 @@ def test_the_guest_of_the_readme():
     with machine:
         machine.expect(r"\(HF\) d1: domU1: started, 2 vCPUs, 512 MiB")
         machine.expect(r"\(d1\) guest [^\n]*: userspace up", timeout=120)
+
+
+def test_the_pool_and_affinity_of_the_scheduling_guide():
+    """In one machine: a domain in the pool, and one whose vCPU is bound to a CPU that is not in its."""
+    pool = example("docs/scheduling.md", "fast: fast {")
+    vcpu = example("docs/scheduling.md", "vcpu0 {")
+    guest = {"kernel": BUILD / "guests/idle.bin", "ramdisk": None, "memory_mib": 16}
+    domains = [
+        Domain("there", properties={"domain-cpupool": "<&fast>"}, nodes=vcpu, **guest),
+        Domain("outside", nodes=vcpu, **guest),
+    ]
+    with Machine("docs-scheduling", domains, chosen=pool) as machine:
+        machine.expect(r"\(HF\) CPU pool fast: a CPU for each vCPU", timeout=30)
+        machine.expect(r"\(HF\) error: /chosen/outside/vcpu0: hard-affinity: expected a CPU of pool default")
+        machine.expect(r"\(HF\) 1 of 2 domains started")
+        machine.send("s")
+        machine.expect(r"vcpu0: \w+, CPU 1 of pool fast")
 
 
 def test_the_error_of_the_device_tree_reference():

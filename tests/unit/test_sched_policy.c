@@ -1,0 +1,430 @@
+/* SOURCES: common/virt/sched.c common/virt/runqueue.c common/virt/cpupool.c common/core/timer.c common/core/softirq.c */
+/*
+ * What the scheduler promises of time: shares, caps, deadlines, CPUs of one's own. Simulated CPUs
+ * run guests that compute, and such that sleep, for a while; then their times are looked at.
+ */
+#include "sched_world.h"
+
+#include <hv/errno.h>
+#include <hv/string.h>
+
+#define VCPUS 8u
+#define STEP_TICKS 2000u
+#define SECOND (timer_hz)
+
+static struct domain dom;
+static struct vcpu guests[VCPUS];
+static struct {
+    uint64_t work, sleep; /* ticks; sleep 0: computes for ever */
+    uint64_t latest;      /* from wake-up to the end of its work, at most */
+    unsigned wakes;
+    uint64_t ready; /* when it was to wake */
+    struct timer timer;
+} load[VCPUS];
+static unsigned nr_guests;
+static uint64_t until;
+
+/* ---- the rest of the hypervisor ---- */
+
+void domain_vcpu_gone(struct domain *d) {
+    (void)d;
+    broken("a vCPU has ended");
+}
+
+void vgic_flush(struct vcpu *v) {
+    vcpu_clear_work(v, VCPU_WORK_IRQ);
+}
+
+bool vgic_has_pending(const struct vcpu *v) {
+    (void)v;
+    return false;
+}
+
+void vtimer_phys_look(struct vcpu *v) {
+    (void)v;
+}
+
+size_t hv_strlcpy(char *d, const char *s, size_t size) {
+    return (size_t)snprintf(d, size, "%s", s);
+}
+
+static void world_saved(struct vcpu *v) {
+    (void)v;
+}
+
+static void world_device_irq(void) {
+}
+
+static void world_all_waiting(void) {
+    uint64_t next = until;
+
+    for (unsigned i = 0; i < nr_cpus; i++)
+        next = MIN(next, fake_comparator[i]);
+    fake_time = MAX(fake_time, next);
+    if (fake_time >= until)
+        world_end();
+}
+
+static void world_look(void) {
+    for (unsigned i = 0; i < nr_cpus; i++)
+        if (cpus[i].loaded)
+            check(cpumask_has(&cpus[i].loaded->sched.p.hard, i));
+    if (fake_time >= until)
+        world_end();
+}
+
+/* ---- guests ---- */
+
+static void to_guest(struct vcpu *v) {
+    while (this_cpu(softirq_pending) || v->work) {
+        if (this_cpu(softirq_pending))
+            softirq_run();
+        vcpu_clear_work(v, ~0u);
+    }
+}
+
+static void compute(struct vcpu *v, uint64_t ticks) {
+    while (ticks) {
+        to_guest(v);
+        if (irq_due(now)) {
+            irq_dispatch();
+            continue;
+        }
+        fake_time += STEP_TICKS / nr_cpus; /* all CPUs' steps make time pass */
+        ticks -= MIN(ticks, STEP_TICKS);
+        maybe_turn();
+    }
+}
+
+static void wake(void *arg) {
+    vcpu_wake(arg);
+}
+
+static void guest_main(struct vcpu *v) {
+    unsigned me = v->id;
+
+    for (;;) {
+        compute(v, load[me].work);
+        if (!load[me].sleep)
+            continue;
+        if (load[me].ready && fake_time > SECOND / 10) /* at the start all are equal */
+            load[me].latest = MAX(load[me].latest, fake_time - load[me].ready);
+        load[me].ready = MAX(load[me].ready ? load[me].ready : fake_time,
+                             fake_time > load[me].sleep ? fake_time - load[me].sleep : 0) +
+                         load[me].sleep;
+        load[me].wakes++;
+        timer_set(&load[me].timer, load[me].ready);
+        vcpu_block();
+    }
+}
+
+/* ---- a run ---- */
+
+static void make(unsigned nr_of_cpus, uint64_t seed) {
+    world_create(nr_of_cpus, seed, UINT64_MAX);
+    memset(guests, 0, sizeof(guests));
+    memset(load, 0, sizeof(load));
+    nr_guests = 0;
+}
+
+static int add(const struct sched_params *p) {
+    struct vcpu *v = &guests[nr_guests];
+    int rc;
+
+    v->domain = &dom;
+    v->id = nr_guests;
+    assert_int_equal(sched_add(v), 0);
+    rc = sched_configure(v, p);
+    if (rc) {
+        sched_remove(v);
+        return rc;
+    }
+    load[nr_guests].work = STEP_TICKS;
+    timer_init(&load[nr_guests].timer, wake, v);
+    nr_guests++;
+    return 0;
+}
+
+static void hog(uint32_t weight) {
+    struct sched_params p;
+
+    sched_params_init(&p);
+    p.weight = weight;
+    assert_int_equal(add(&p), 0);
+}
+
+static void run_for(uint64_t ticks) {
+    for (unsigned i = 0; i < nr_guests; i++) {
+        assert_true(vcpu_claim(&guests[i]));
+        vcpu_online(&guests[i]);
+    }
+    until = fake_time + ticks;
+    world_run();
+    if (failure[0])
+        fail_msg("%s", failure);
+}
+
+/* Of one CPU's time during the run, in thousandths. */
+static unsigned share(unsigned i, uint64_t ticks) {
+    struct vcpu_times t;
+
+    vcpu_get_times(&guests[i], &t);
+    return (unsigned)(t.spent[TIME_RUNNING] * 1000 / ticks);
+}
+
+#define NEAR(got, wanted, tolerance)                                                               \
+    do {                                                                                           \
+        unsigned got_ = (got), wanted_ = (wanted);                                                 \
+        if (got_ + (tolerance) < wanted_ || got_ > wanted_ + (tolerance))                          \
+            fail_msg("%s:%d: %s is %u, not about %u", __FILE__, __LINE__, #got, got_, wanted_);    \
+    } while (0)
+
+/* ---- tests ---- */
+
+static void shares_follow_weights(void **state) {
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        make(1, seed);
+        hog(128);
+        hog(256);
+        hog(512);
+        run_for(4 * SECOND);
+        NEAR(share(0, 4 * SECOND), 143, 15);
+        NEAR(share(1, 4 * SECOND), 286, 20);
+        NEAR(share(2, 4 * SECOND), 571, 25);
+        world_destroy();
+    }
+}
+
+/* Nobody owns a CPU while two share the other. */
+static void equals_share_all_cpus(void **state) {
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        make(2, seed);
+        for (unsigned i = 0; i < 3; i++)
+            hog(256);
+        run_for(6 * SECOND);
+        for (unsigned i = 0; i < 3; i++)
+            NEAR(share(i, 6 * SECOND), 667, 70);
+        world_destroy();
+    }
+}
+
+/* One that is worth as much as two others has a CPU of its own. */
+static void weights_share_all_cpus(void **state) {
+    (void)state;
+    make(2, 1);
+    hog(256);
+    hog(512);
+    hog(256);
+    run_for(6 * SECOND);
+    NEAR(share(0, 6 * SECOND), 500, 60);
+    NEAR(share(1, 6 * SECOND), 1000, 60);
+    NEAR(share(2, 6 * SECOND), 500, 60);
+    world_destroy();
+}
+
+static void no_cpu_idles_while_one_waits(void **state) {
+    (void)state;
+    make(4, 1);
+    for (unsigned i = 0; i < 4; i++)
+        hog(256);
+    run_for(SECOND);
+    for (unsigned i = 0; i < 4; i++)
+        NEAR(share(i, SECOND), 1000, 30);
+    world_destroy();
+}
+
+static void capped_even_when_alone(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    make(1, 1);
+    sched_params_init(&p);
+    p.budget_us = 7500;
+    p.period_us = 30000;
+    assert_int_equal(add(&p), 0);
+    run_for(3 * SECOND);
+    NEAR(share(0, 3 * SECOND), 250, 15);
+    world_destroy();
+}
+
+/* Works 1 ms of each 10, against three that never rest; and one that takes more than its budget. */
+static void realtime_is_in_time(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    for (unsigned greedy = 0; greedy < 2; greedy++) {
+        make(1, 1 + greedy);
+        sched_params_init(&p);
+        p.realtime = true;
+        p.budget_us = 2000;
+        p.period_us = 10000;
+        assert_int_equal(add(&p), 0);
+        if (!greedy) {
+            load[0].work = SECOND / 1000;
+            load[0].sleep = SECOND / 100;
+        }
+        for (unsigned i = 0; i < 3; i++)
+            hog(4096);
+        run_for(2 * SECOND);
+        if (greedy) {
+            NEAR(share(0, 2 * SECOND), 200, 15);
+        } else {
+            assert_in_range(load[0].wakes, 190, 210);
+            assert_in_range(load[0].latest, SECOND / 1000, SECOND / 1000 * 5 / 4);
+        }
+        world_destroy();
+    }
+}
+
+/* Of two budgets the one whose period ends first goes first: both are kept. */
+static void budgets_are_kept_together(void **state) {
+    static const unsigned budget[] = {4000, 9000}, period[] = {10000, 20000};
+    struct sched_params p;
+
+    (void)state;
+    make(1, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        sched_params_init(&p);
+        p.realtime = true;
+        p.budget_us = budget[i];
+        p.period_us = period[i];
+        assert_int_equal(add(&p), 0);
+    }
+    hog(256);
+    run_for(2 * SECOND);
+    NEAR(share(0, 2 * SECOND), 400, 15);
+    NEAR(share(1, 2 * SECOND), 450, 15);
+    NEAR(share(2, 2 * SECOND), 150, 25);
+    world_destroy();
+}
+
+/* The one whose period is the shorter is not kept waiting by the other's long budget. */
+static void the_earliest_deadline_goes_first(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    make(1, 1);
+    sched_params_init(&p);
+    p.realtime = true;
+    p.budget_us = 2000;
+    p.period_us = 5000;
+    assert_int_equal(add(&p), 0);
+    load[0].work = SECOND / 1000;
+    load[0].sleep = SECOND / 200;
+    p.budget_us = 9000;
+    p.period_us = 20000;
+    assert_int_equal(add(&p), 0);
+    run_for(2 * SECOND);
+    assert_in_range(load[0].latest, SECOND / 1000, SECOND / 200);
+    NEAR(share(1, 2 * SECOND), 450, 15);
+    world_destroy();
+}
+
+/* One that sleeps most of the time does not wait for slices of those who never do. */
+static void sleepers_go_first(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    make(1, 1);
+    sched_params_init(&p);
+    assert_int_equal(add(&p), 0);
+    load[0].work = SECOND / 10000;
+    load[0].sleep = SECOND / 100;
+    for (unsigned i = 0; i < 3; i++)
+        hog(256);
+    run_for(2 * SECOND);
+    assert_in_range(load[0].wakes, 180, 210);
+    assert_in_range(load[0].latest, 1, SECOND / 2000);
+    world_destroy();
+}
+
+static void hard_affinity_is_obeyed(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    make(4, 1);
+    for (unsigned i = 0; i < 6; i++) {
+        sched_params_init(&p);
+        p.hard = (struct cpumask){{0}};
+        cpumask_add(&p.hard, 2);
+        cpumask_add(&p.hard, 3);
+        assert_int_equal(add(&p), 0);
+        load[i].work = SECOND / 200;
+        load[i].sleep = i % 2 ? SECOND / 150 : 0;
+    }
+    run_for(SECOND); /* world_look() checks */
+    world_destroy();
+}
+
+static struct cpupool *pool_of(unsigned from, unsigned to, enum sched_policy policy) {
+    struct cpumask cpus_in = {{0}};
+    struct cpupool *pool;
+
+    for (unsigned cpu = from; cpu <= to; cpu++)
+        cpumask_add(&cpus_in, cpu);
+    assert_int_equal(cpupool_create("pool", &cpus_in, policy, &pool), 0);
+    return pool;
+}
+
+static void pools_are_apart(void **state) {
+    struct sched_params p;
+    struct cpumask taken = {{0}};
+    struct cpupool *pool;
+
+    (void)state;
+    make(4, 1);
+    pool = pool_of(2, 3, SCHED_FAIR);
+    cpumask_add(&taken, 1);
+    cpumask_add(&taken, 2);
+    assert_int_equal(cpupool_create("again", &taken, SCHED_FAIR, &pool), -EBUSY);
+    sched_params_init(&p);
+    p.pool = pool;
+    assert_int_equal(add(&p), 0);
+    for (unsigned i = 0; i < 5; i++)
+        hog(256);
+    run_for(2 * SECOND);
+    NEAR(share(0, 2 * SECOND), 1000, 20); /* alone there, however many are in the other one */
+    world_destroy();
+}
+
+static void null_gives_a_cpu_each(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    make(4, 1);
+    sched_params_init(&p);
+    p.pool = pool_of(1, 2, SCHED_NULL);
+    assert_int_equal(add(&p), 0);
+    assert_int_equal(add(&p), 0);
+    assert_int_equal(add(&p), -EBUSY);
+    assert_int_not_equal(guests[0].cpu, guests[1].cpu);
+    load[1].work = SECOND / 500;
+    load[1].sleep = SECOND / 300;
+    for (unsigned i = 0; i < 3; i++)
+        hog(256);
+    run_for(2 * SECOND);
+    NEAR(share(0, 2 * SECOND), 1000, 10);
+    assert_in_range(load[1].latest, 1, SECOND / 250); /* not a slice later than its work */
+    world_destroy();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(shares_follow_weights),
+        cmocka_unit_test(equals_share_all_cpus),
+        cmocka_unit_test(weights_share_all_cpus),
+        cmocka_unit_test(no_cpu_idles_while_one_waits),
+        cmocka_unit_test(capped_even_when_alone),
+        cmocka_unit_test(realtime_is_in_time),
+        cmocka_unit_test(budgets_are_kept_together),
+        cmocka_unit_test(the_earliest_deadline_goes_first),
+        cmocka_unit_test(sleepers_go_first),
+        cmocka_unit_test(hard_affinity_is_obeyed),
+        cmocka_unit_test(pools_are_apart),
+        cmocka_unit_test(null_gives_a_cpu_each),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
