@@ -130,6 +130,7 @@ class Machine:
         hv_bootargs="",
         holdfast=HOLDFAST,
         options=(),
+        board="virt",
     ):
         self.name = name
         self.domains = list(domains)
@@ -139,7 +140,7 @@ class Machine:
         self.focused = None
         self._tag = 0
         self._size = memory
-        self._machine = f"virt,virtualization=on,gic-version={gic}" + (
+        self._machine = f"{board},virtualization=on,gic-version={gic}" + (
             f",{machine}" if machine else ""
         )
         command = ["-cpu", cpu, "-smp", str(smp)] + self._memory_options()

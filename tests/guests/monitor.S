@@ -1,0 +1,154 @@
+/*
+ * Does what it is told on its console, so that a test on the host can use all of a guest's powers, the
+ * MMU being off. A line is a letter and hexadecimal numbers:
+ *
+ *   r A      32-bit read          w A V    32-bit write
+ *   q A      64-bit read          x A V    64-bit write
+ *   h N A..  HVC #0xea1 with x16 = N, x0 to x4 = A..
+ *   p F A..  PSCI: HVC #0 with x0 = F, x1.. = A..
+ *
+ * The answer is a line "= VALUE", or "! ESR" when it caused an exception.
+ */
+#include "guest.h"
+
+    image_header
+start:
+    adr x0, vectors
+    msr vbar_el1, x0
+    adr x0, stack_top
+    mov sp, x0
+    isb
+    say "monitor\n"
+
+    /* x20: console; x21 to x26: numbers; x27: how many; x28: letter */
+loop:
+    mov w20, #(VPL011 >> 16)
+    lsl w20, w20, #16
+    bl get
+    cmp w0, #' '
+    b.ls loop
+    mov w28, w0
+    mov x27, #0
+    adr x19, numbers
+    stp xzr, xzr, [x19]
+    stp xzr, xzr, [x19, #16]
+    stp xzr, xzr, [x19, #32]
+next: /* w0: the character before the number */
+    bl get
+    cmp w0, #' '
+    b.eq number
+    b next_or_run
+number:
+    mov x22, #0
+1:  bl get
+    cmp w0, #' '
+    b.ls 2f
+    sub w1, w0, #'0'
+    cmp w1, #10
+    b.lo 3f
+    sub w1, w0, #('a' - 10)
+3:  add x22, x1, x22, lsl #4
+    b 1b
+2:  str x22, [x19, x27, lsl #3]
+    add x27, x27, #1
+    cmp w0, #' '
+    b.eq number
+next_or_run:
+    ldp x0, x1, [x19]
+    ldp x2, x3, [x19, #16]
+    ldp x4, x5, [x19, #32]
+    cmp w28, #'r'
+    b.ne 1f
+    ldr w0, [x0]
+    b answer
+1:  cmp w28, #'q'
+    b.ne 1f
+    ldr x0, [x0]
+    b answer
+1:  cmp w28, #'w'
+    b.ne 1f
+    str w1, [x0]
+    dsb sy
+    b answer
+1:  cmp w28, #'x'
+    b.ne 1f
+    str x1, [x0]
+    dsb sy
+    b answer
+1:  cmp w28, #'h'
+    b.ne 1f
+    mov x16, x0
+    mov x0, x1
+    mov x1, x2
+    mov x2, x3
+    mov x3, x4
+    mov x4, x5
+    hvc #0xea1
+    b answer
+1:  cmp w28, #'p'
+    b.ne 1f
+    hvc #0
+    b answer
+1:  mov x0, #0
+answer:
+    mov x22, x0
+    mov w0, #'='
+    bl put_value
+    b loop
+
+/* w0: character */
+get:
+    ldr w0, [x20, #0x18] /* FR: wait while the receive FIFO is empty */
+    tbnz w0, #4, get
+    ldr w0, [x20]
+    and w0, w0, #0xff
+    ret
+
+put:
+    ldr w1, [x20, #0x18]
+    tbnz w1, #5, put
+    str w0, [x20]
+    ret
+
+/* w0: character before it, x22: value */
+put_value:
+    mov x21, x30
+    bl put
+    mov w0, #' '
+    bl put
+    mov w23, #16
+1:  ror x22, x22, #60
+    and w0, w22, #15
+    cmp w0, #10
+    add w0, w0, #'0'
+    b.lo 2f
+    add w0, w0, #('a' - '0' - 10)
+2:  bl put
+    subs w23, w23, #1
+    b.ne 1b
+    mov w0, #'\n'
+    bl put
+    ret x21
+
+    .balign 2048
+vectors:
+    .rept 16
+    b exception
+    .balign 128
+    .endr
+exception:
+    mrs x22, esr_el1
+    mov w20, #(VPL011 >> 16)
+    lsl w20, w20, #16
+    adr x0, loop
+    msr elr_el1, x0
+    mov w0, #'!'
+    bl put_value
+    eret
+
+    .balign 16
+numbers:
+    .space 64
+    .space 256
+stack_top:
+    library

@@ -1,0 +1,315 @@
+"""DMA through the SMMU: what a device of a guest reaches, and what it does not.
+
+QEMU's `edu` device copies between a buffer of its own and memory. A bare-metal guest that owns the PCI bridge does
+what the test tells it on its console.
+"""
+import re
+
+import pytest
+
+from machine import BUILD, ROOT, Domain, Machine
+
+MONITOR = BUILD / "guests/monitor.bin"
+BRIDGE = (ROOT / "dts/pci-bridge.dts").read_text(encoding="ascii")
+ECAM, WINDOW = 0x10000000, 0x23000000  # as the guest sees them
+RAM = 0x40000000
+EDU = ["-device", "edu,dma_mask=0xffffffffffffffff,addr=2"]
+PAGE = 0x1000
+
+HYPERCALL_MEMORY, DECREASE, ADD, REMOVE, POPULATE = 12, 1, 7, 15, 6
+SHARED_INFO, SELF = 0, 0x7FF0
+
+
+class Fault(Exception):
+    """The guest got an exception; its syndrome."""
+
+
+class Guest:
+    """The guest's monitor, see tests/guests/monitor.S."""
+
+    def __init__(self, machine, number=1):
+        self.machine, self.number = machine, number
+
+    def ask(self, letter, *numbers):
+        self.machine.focus(self.number)
+        self.machine.send(letter + "".join(f" {n:x}" for n in numbers) + "\r")
+        answer, mine = None, ""
+        while not answer:  # Holdfast's own lines may stand anywhere in it
+            line = self.machine.expect(r"[^\n]*\n").group(0).strip("\r\n")
+            if line.startswith(f"(d{self.number}) "):
+                mine += line.partition(") ")[2]
+            answer = re.search(r"([=!]) ([0-9a-f]{16})$", mine)
+        if answer.group(1) == "!":
+            raise Fault(answer.group(2))
+        return int(answer.group(2), 16)
+
+    def read(self, address):
+        return self.ask("q", address)
+
+    def write(self, address, value):
+        self.ask("x", address, value)
+
+    def memory_op(self, command, *words):
+        """A memory hypercall; its argument is built at 8 MiB of the guest's RAM."""
+        for n, word in enumerate(words):
+            self.write(RAM + 0x800000 + 8 * n, word)
+        result = self.ask("h", HYPERCALL_MEMORY, command, RAM + 0x800000)
+        return result - (1 << 64) if result >> 63 else result
+
+    def unmap(self, address):
+        return self.memory_op(REMOVE, SELF, address // PAGE)
+
+    def add_shared_info(self, address):
+        return self.memory_op(ADD, SELF | SHARED_INFO << 32, 0, address // PAGE)
+
+    def populate(self, address):
+        self.write(RAM + 0x800100, address // PAGE)
+        return self.memory_op(POPULATE, RAM + 0x800100, 1, 0, SELF)
+
+
+class Edu:
+    """The device, as the guest that owns the bridge sees it."""
+
+    BUFFER = 0x40000
+
+    def __init__(self, guest, slot=2, bus=0, bar=WINDOW):
+        self.guest, self.bar = guest, bar
+        config = ECAM + (bus << 20) + (slot << 15)
+        assert guest.ask("r", config) == 0x11E81234
+        guest.ask("w", config + 0x10, bar)
+        guest.ask("w", config + 4, 6)  # memory and bus master
+        assert guest.ask("r", bar) == 0x010000ED
+
+    def start(self, source, target, size, command):
+        self.guest.write(self.bar + 0x80, source)
+        self.guest.write(self.bar + 0x88, target)
+        self.guest.write(self.bar + 0x90, size)
+        self.guest.write(self.bar + 0x98, command)
+
+    def finish(self):
+        while self.guest.read(self.bar + 0x98) & 1:
+            pass
+
+    def load(self, address, size=8):
+        """Memory into the device's buffer."""
+        self.start(address, self.BUFFER, size, 1)
+        self.finish()
+
+    def store(self, address, size=8):
+        """The device's buffer into memory."""
+        self.start(self.BUFFER, address, size, 3)
+        self.finish()
+
+    def copies(self, source, target, value):
+        """True when a value goes from one address to the other through the device."""
+        self.guest.write(source, value)
+        self.guest.write(target, ~value & (1 << 64) - 1)
+        self.load(source)
+        self.store(target)
+        return self.guest.read(target) == value
+
+
+def guests(number=1, memory_mib=64, **more):
+    first = Domain("domU1", memory_mib=memory_mib, kernel=MONITOR, ramdisk=None, devices=BRIDGE, **more)
+    return [first] + [Domain(f"domU{n}", memory_mib=64, kernel=MONITOR, ramdisk=None) for n in range(2, number + 1)]
+
+
+def start(name, domains=None, options=EDU, **more):
+    return Machine(f"smmu-{name}", domains or guests(), options=list(options), **more)
+
+
+def up(machine, number=1):
+    for n in range(1, number + 1):
+        machine.expect(rf"\(d{n}\) monitor")
+    return Guest(machine), Edu(Guest(machine))
+
+
+def audit(machine):
+    """All of its mirror is as the P2M says."""
+    machine.focus(0)
+    machine.send("a")
+    assert "clean" in machine.expect(r"audit: d1: [^\n]*").group(0)
+
+
+def told(machine, pattern):
+    """The console says it, or has said it already: a fault may be told before its cause is answered."""
+    return re.search(pattern, machine.log()) or machine.expect(pattern)
+
+
+MODES = ["iommu=mirror", "iommu=shared", "iommu-coherent=no"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a72", "max"])
+def test_reaches_its_memory(cpu, mode):
+    """Blocks of a gigabyte and of 2 MiB, and pages; a page that was given up and one that came back."""
+    name = f"reach-{cpu}-{mode.replace('=', '-')}"
+    with start(name, guests(memory_mib=2304), cpu=cpu, memory="4G", hv_bootargs=mode) as machine:
+        guest, edu = up(machine)
+        high = RAM + 0x80000000  # in the last of its memory
+        assert edu.copies(RAM + 0x1000000, high + 0x8, 0x1122334455667788)
+        assert edu.copies(high + 0x200000, RAM + 0x40000000 - 8, 0x99AABBCCDDEEFF00)
+        # A hole: what the device remembers of the page is forgotten with it.
+        page = RAM + 0x2000000
+        assert edu.copies(page, page + PAGE, 0x5151)
+        assert guest.unmap(page) == 0
+        edu.store(page)
+        told(machine, r"stream 0x10 of d1: F_TRANSLATION, write of 0x42000000, stage 2")
+        assert edu.copies(page - 8, page + PAGE, 0x6161)
+        # Another page is there now.
+        assert guest.populate(page) == 1
+        assert guest.read(page) == 0
+        assert edu.copies(page, page + PAGE, 0x7171)
+        audit(machine)
+
+
+def test_addresses_beyond_the_memory():
+    """At and above 2^39, and where there is nothing: exact records."""
+    with start("beyond") as machine:
+        guest, edu = up(machine)
+        for address in (0x8000000000, 0x8040000000, 0x90000000, 0xFFFFFFF000):
+            edu.load(address)
+            told(machine, rf"smmu@9050000: stream 0x10 of d1: F_TRANSLATION, read of {address:#x}, stage 2, ipa page {address:#x}\n")
+        edu.store(1 << 44)  # more than the table has; QEMU blocks it without a record
+        assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x77)
+
+
+def test_pages_of_the_hypervisor():
+    """A page of Holdfast in the guest's memory is out of the device's reach; its neighbours are not."""
+    with start("xenheap") as machine:
+        guest, edu = up(machine)
+        page = RAM + 0x1800000
+        assert edu.copies(page, page + 8, 0x1234)
+        assert guest.add_shared_info(page) == 0
+        before = guest.read(page + 8)
+        edu.store(page + 8)
+        told(machine, rf"stream 0x10 of d1: F_TRANSLATION, write of {page + 8:#x}, stage 2")
+        assert guest.read(page + 8) == before
+        assert edu.copies(page - 8, page + PAGE, 0x4321)
+        assert guest.unmap(page) == 0
+        edu.load(page)
+        told(machine, rf"F_TRANSLATION, read of {page:#x}")
+        audit(machine)
+
+
+def test_another_guests_memory():
+    """The same address is another page for each guest: the device writes its owner's only."""
+    with start("other-guest", guests(2)) as machine:
+        guest, edu = up(machine, 2)
+        other = Guest(machine, 2)
+        for n in range(4):
+            address = RAM + 0x1000000 + n * 0x400000
+            other.write(address, 0xABCD)
+            assert edu.copies(RAM + 0x900000, address, 0x5A5A + n)
+            assert other.read(address) == 0xABCD
+
+
+def counters(machine):
+    """What the console key says of the SMMU, of domain 1 and of the streams of its bridge."""
+    machine.focus(0)
+    machine.send("i")
+    found = machine.expect(r"(\d+) commands, (\d+) of them for the TLB, (\d+) syncs, (\d+) errors, (\d+) time-outs; (\d+) events")
+    return [int(n) for n in found.groups()]
+
+
+def test_a_storm_of_faults():
+    """A thousand faults with each copy: counted, hardly printed, and the other guest is as before."""
+    with start("storm", guests(2), icount=False) as machine:
+        guest, edu = up(machine, 2)
+        for _ in range(12):
+            edu.store(0x90000000, 4096)
+        lines = len(re.findall("F_TRANSLATION", machine.log()))
+        commands, tlb, syncs, errors, timeouts, events = counters(machine)
+        assert events >= 512 and lines < 60 and errors == timeouts == 0
+        assert int(machine.expect(r"iommu: smmu@9050000: stream 0x10: (\d+) faults").group(1)) == events
+        machine.expect(r"iommu: d1: mirror of \d+ pages")
+        machine.expect(r"iommu: smmu@9050000: streams 0..0xffff: d1, (\d+) faults")
+        other = Guest(machine, 2)
+        other.write(RAM + 0x1000000, 0x42)
+        assert other.read(RAM + 0x1000000) == 0x42
+        assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x99)
+
+
+def test_dies_while_its_device_works():
+    """Copies are under way when the guest resets itself: blocked, and its memory comes back whole. Ten lives."""
+    with start("reset", guests(properties={"xen,on-reboot": None})) as machine:
+        for n in range(10):
+            guest, edu = up(machine)
+            assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x1000 + n)
+            edu.start(Edu.BUFFER, RAM + 0x1002000, 4096, 3)
+            machine.focus(1)
+            machine.send("p 84000009\r")
+            machine.expect("d1: domU1: reboots")
+        up(machine)
+        audit(machine)
+    assert "F_" not in machine.log()
+
+
+def test_streams_behind_bridges():
+    """Stream 0x100 behind a root port; behind a PCI bridge all have one. Each is the guest's."""
+    options = ["-device", "pcie-root-port,id=rp,addr=3,chassis=1", "-device", "edu,bus=rp,dma_mask=0xffffffffffffffff"]
+    with start("root-port", options=EDU + options) as machine:
+        guest, _ = up(machine)
+        port = ECAM + (3 << 15)
+        guest.ask("w", port + 0x18, 0x00010100)  # buses 0, 1, 1
+        guest.ask("w", port + 0x20, 0x23702370)  # its window
+        guest.ask("w", port + 4, 6)
+        edu = Edu(guest, slot=0, bus=1, bar=0x23700000)
+        assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x100)
+        edu.store(0x90000000)
+        told(machine, r"stream 0x100 of d1: F_TRANSLATION, write of 0x90000000")
+
+
+STAGE = "arm-smmuv3.stage"
+
+
+@pytest.mark.parametrize(
+    "kind, board, options, machine, works",
+    [
+        ("both", "virt", [], "iommu=smmuv3", True),
+        ("nested-9.1", "virt-9.1", ["-global", f"{STAGE}=nested"], "iommu=smmuv3", True),
+        ("stage-2", "virt-9.1", ["-global", f"{STAGE}=2"], "iommu=smmuv3", True),
+        ("stage-1", "virt-9.1", [], "iommu=smmuv3", False),
+        ("none", "virt", [], "", False),
+    ],
+)
+def test_kinds_of_smmu(kind, board, options, machine, works):
+    """Without stage 2 the domain with the device is refused by name and the other one runs."""
+    domains = guests(2)
+    domains[1].properties["passthrough"] = '"disabled"'
+    with start(f"kind-{kind}", domains, EDU + options, machine=machine, board=board) as m:
+        if works:
+            _, edu = up(m, 2)
+            assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x100)
+            return
+        if machine:
+            m.expect("error: smmu@9050000: no stage-2 translation; no device behind it can be given to a domain")
+        m.expect(r"error: /chosen/domU1/device-tree: [^\n]*expected [^\n]*IOMMU[^\n]*; domain not started")
+        m.expect(r"\(d2\) monitor")
+
+
+def commands_of(trace):
+    """What the SMMU's trace says it executed, in order."""
+    return re.findall(r"smmuv3_cmdq_opcode <--- (\w+)", trace.read_text(encoding="ascii", errors="replace"))
+
+
+def test_every_group_of_commands_ends_in_sync():
+    """Assignment, holes, death: each change of entries or tables is followed by its CMD_SYNC."""
+    trace = BUILD / "tests/smmu-trace.txt"
+    trace.unlink(missing_ok=True)
+    options = EDU + ["-trace", "smmuv3_cmdq_opcode", "-D", str(trace)]
+    with start("trace", options=options) as machine:
+        guest, edu = up(machine)
+        for n in range(5):
+            assert guest.unmap(RAM + 0x1000000 + n * PAGE) == 0
+        machine.send("p 84000009\r")
+        machine.expect("d1: domU1: reboots")
+        up(machine)
+        executed = commands_of(trace)
+    kinds = {name.replace("SMMU_", "") for name in executed}
+    assert {"CMD_CFGI_STE_RANGE", "CMD_TLBI_S2_IPA", "CMD_TLBI_S12_VMALL", "CMD_SYNC"} <= kinds, kinds
+    assert executed[-1].endswith("SYNC")
+    # A batch is never longer than the driver makes it: no group goes on over a completed operation.
+    groups = " ".join(executed).split("SMMU_CMD_SYNC")
+    assert all(len(group.split()) <= 33 for group in groups)
+    assert sum("S2_IPA" in group for group in groups) >= 5
