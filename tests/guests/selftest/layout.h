@@ -16,6 +16,8 @@
 #define NON_CACHEABLE 0x80000000
 #define EL0_ALIAS 0x100000000
 #define BAD_TABLE 0x180000000
+/* From an address of RAM to the same memory that may only be read. */
+#define READ_ONLY 0x180000000
 
 #define MAX_CPUS 8
 #define STACK_SIZE 8192

@@ -179,6 +179,7 @@ taken:
 
 #define BLOCK(address, attr, flags) ((address) | (attr) << 2 | 0x701 | (flags))
 #define USER 0x40
+#define READ 0x80
 #define NO_FETCH (3 << 53)
 
     .data
@@ -191,7 +192,8 @@ page_table:
     .quad BLOCK(0, 0, NO_FETCH | USER)
     .quad BLOCK(RAM, 1, USER)
     .quad NOTHING | 3 /* a table where there is no memory */
-    .fill 505, 8, 0
+    .quad BLOCK(RAM, 1, NO_FETCH | READ)
+    .fill 504, 8, 0
 
     .bss
     .balign 16
