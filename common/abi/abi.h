@@ -18,12 +18,22 @@ struct vcpu;
 #define GRANT_STATUS_MAX                                                                           \
     (GRANT_FRAMES_MAX * 4096 / 16 * 2 / 4096) /* two bytes a grant of 16 bytes */
 
+/* How often one grant is in use: by mappings, and by copies in progress. */
+struct grant_pins {
+    uint16_t readers, writers;
+};
+/* The smaller entries: those of version 1. */
+#define GRANTS_PER_FRAME_MAX (4096 / 8)
+
 /* Guarded by lock (RANK_GRANT): the frames are xenheap pages shared with the domain. */
 struct grant_frames {
     spinlock_t lock;
     uint32_t version;
-    uint32_t nr_frames, max_frames;
+    uint32_t nr_frames;
     uint32_t nr_status;
+    uint32_t uses; /* of all grants */
+    bool dead; /* the domain is being destroyed: neither frames nor pins are looked at any more */
+    struct grant_pins *pins[GRANT_FRAMES_MAX]; /* GRANTS_PER_FRAME_MAX for each frame */
     void *frame[GRANT_FRAMES_MAX];
     void *status[GRANT_STATUS_MAX];
 };
@@ -66,6 +76,18 @@ struct events {
     struct vcpu_events *vcpu;
 };
 
+struct maptrack_entry;
+struct maptrack_list;
+
+/* Handles of what the domain has mapped (grant.h): chunk and nr grow under lock, and are read
+ * without. */
+struct maptrack {
+    spinlock_t lock; /* RANK_MAPTRACK */
+    uint32_t nr;     /* handles there are */
+    struct maptrack_entry **chunk;
+    struct maptrack_list *free; /* one for each vCPU */
+};
+
 struct domain_abi {
     void *shared_info; /* one xenheap page */
     struct events events;
@@ -77,6 +99,7 @@ struct domain_abi {
     bool runstate_update_flag;     /* VMASST_TYPE_runstate_update_flag */
     spinlock_t watchdog_lock;      /* RANK_DOMAIN: the field below */
     struct watchdog watchdog[NR_WATCHDOGS];
+    struct maptrack maptrack;
 };
 
 void watchdogs_init(struct domain *d);
@@ -94,6 +117,8 @@ void runstate_init(void);
 int64_t runstate_register(struct vcpu *v, vaddr_t arg);
 
 int grant_frames_init(struct domain *d);
+/* From now on no grant of the domain can be taken, and uses end without a look at its table. */
+void grant_frames_die(struct domain *d);
 void grant_frames_destroy(struct domain *d);
 /*
  * The page behind (space grant_table, idx), growing the table when a guest maps a frame it has not

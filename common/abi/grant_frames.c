@@ -15,6 +15,7 @@
 #include <asm/nospec.h>
 
 #include "abi.h"
+#include "grant.h"
 
 static int share_new_page(struct domain *d, void **slot) {
     void *va = xenheap_alloc(0);
@@ -59,7 +60,11 @@ static int grow(struct domain *d, uint32_t frames) {
 
     ASSERT(spin_is_held(&g->lock));
     while (!rc && g->nr_frames < frames) {
-        rc = share_new_page(d, &g->frame[g->nr_frames]);
+        struct grant_pins **pins = &g->pins[g->nr_frames];
+
+        if (!*pins)
+            *pins = hv_zalloc(GRANTS_PER_FRAME_MAX * sizeof(**pins));
+        rc = *pins ? share_new_page(d, &g->frame[g->nr_frames]) : -ENOMEM;
         if (!rc)
             g->nr_frames++;
     }
@@ -72,7 +77,6 @@ int grant_frames_init(struct domain *d) {
 
     spin_lock_init(&g->lock, RANK_GRANT, "grant");
     g->version = 1;
-    g->max_frames = GRANT_FRAMES_MAX;
     spin_lock(&g->lock);
     rc = grow(d, 1);
     spin_unlock(&g->lock);
@@ -104,6 +108,16 @@ void grant_frames_destroy(struct domain *d) {
     drop_status(d);
     while (g->nr_frames)
         xenheap_unshare(g->frame[--g->nr_frames]);
+    for (unsigned i = 0; i < GRANT_FRAMES_MAX; i++) {
+        hv_free(g->pins[i]);
+        g->pins[i] = NULL;
+    }
+}
+
+void grant_frames_die(struct domain *d) {
+    spin_lock(&d->abi->grant.lock);
+    d->abi->grant.dead = true;
+    spin_unlock(&d->abi->grant.lock);
 }
 
 int grant_frame_get(struct domain *d, uint64_t idx, struct page_info **page) {
@@ -116,7 +130,7 @@ int grant_frame_get(struct domain *d, uint64_t idx, struct page_info **page) {
     if (status) {
         if (g->version != 2 || n >= g->nr_status)
             rc = -EINVAL;
-    } else if (n >= g->max_frames) {
+    } else if (n >= d->max_grant_frames) {
         rc = -EINVAL;
     } else if (n >= g->nr_frames) {
         rc = grow(d, (uint32_t)n + 1);
@@ -144,7 +158,7 @@ static int64_t query_size(struct vcpu *v, vaddr_t arg) {
     } else {
         spin_lock(&d->abi->grant.lock);
         op.nr_frames = d->abi->grant.nr_frames;
-        op.max_nr_frames = d->abi->grant.max_frames;
+        op.max_nr_frames = d->max_grant_frames;
         spin_unlock(&d->abi->grant.lock);
         op.status = GNTST_okay;
     }
@@ -160,7 +174,7 @@ static int16_t setup(struct domain *d, const struct gnttab_setup_table *op) {
     if (abi_own_domain(d, op->dom))
         return GNTST_bad_domain;
     spin_lock(&g->lock);
-    rc = op->nr_frames > g->max_frames ? -EINVAL : grow(d, op->nr_frames);
+    rc = op->nr_frames > d->max_grant_frames ? -EINVAL : grow(d, op->nr_frames);
     spin_unlock(&g->lock);
     return rc ? GNTST_general_error : GNTST_okay;
 }
@@ -228,6 +242,8 @@ static int change_version(struct domain *d, uint32_t version) {
     ASSERT(spin_is_held(&g->lock));
     if (version == g->version)
         return 0;
+    if (g->uses)
+        return -EBUSY;
     if (version == 2)
         rc = grow_status(d, g->nr_frames);
     if (version != 2 || rc)
@@ -257,12 +273,7 @@ static int64_t set_version(struct vcpu *v, vaddr_t arg) {
     return copy_to_guest(arg, &op, sizeof(op)) ? -EFAULT : rc;
 }
 
-/* The others move grants between domains. */
-int64_t do_grant_table_op(struct vcpu *v, const uint64_t *args) {
-    uint32_t cmd = (uint32_t)args[0];
-    vaddr_t arg = (vaddr_t)args[1];
-    uint64_t count = args[2];
-
+int64_t grant_frames_op(struct vcpu *v, uint32_t cmd, vaddr_t arg, uint32_t count) {
     switch (cmd) {
     case GNTTABOP_query_size:
         return count == 1 ? query_size(v, arg) : -EINVAL;

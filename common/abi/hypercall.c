@@ -15,6 +15,7 @@
 
 #include "abi.h"
 #include "evtchn.h"
+#include "grant.h"
 
 static const hypercall_t hypercalls[] = {
     [__HYPERVISOR_memory_op] = do_memory_op,
@@ -86,12 +87,16 @@ static int abi_create(struct domain *d) {
     rc = events_create(d);
     if (rc)
         goto unshare;
-    rc = grant_frames_init(d);
+    rc = maptrack_init(d);
+    if (!rc)
+        rc = grant_frames_init(d);
     if (!rc) {
         console_io_init(d);
         watchdogs_init(d);
         return 0;
     }
+    grant_frames_destroy(d);
+    maptrack_destroy(d);
     events_destroy(d);
 unshare:
     xenheap_unshare(abi->shared_info);
@@ -110,6 +115,7 @@ static void abi_destroy(struct domain *d) {
     pv_console_destroy(d);
     grant_frames_destroy(d);
     events_destroy(d);
+    maptrack_destroy(d);
     xenheap_unshare(d->abi->shared_info);
 }
 
@@ -121,11 +127,12 @@ static void abi_free(struct domain *d) {
 static void abi_die(struct domain *d) {
     pv_console_die(d);
     events_quiesce(d);
+    grant_frames_die(d);
+    grant_unmap_all(d);
 }
 
 static unsigned abi_audit(struct domain *d) {
-    (void)d;
-    return 0;
+    return grant_audit(d);
 }
 
 void abi_init(void) {

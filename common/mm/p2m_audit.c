@@ -10,6 +10,7 @@ struct audit {
     struct p2m *p2m;
     unsigned breaches;
     uint64_t tracked_pages; /* seen in the table */
+    uint64_t grants;        /* likewise */
 };
 
 static void breach(struct audit *a, const char *what, gfn_t g, mfn_t m) {
@@ -52,6 +53,8 @@ static int audit_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
         breach(a, "descriptor is not that of the type", g, m);
     if (g.gfn + (size >> PAGE_SHIFT) - 1 > a->p2m->max_mapped_gfn)
         breach(a, "above the highest mapped gfn", g, m);
+    if (p2m_type_in(t, P2M_ANY_GRANT))
+        a->grants += size >> PAGE_SHIFT;
     for (uint64_t i = 0; p2m_type_in(t, P2M_TRACKED) && i < size >> PAGE_SHIFT; i++)
         audit_tracked(a, gfn_add(g, i), mfn_add(m, i), t);
     return 0;
@@ -119,6 +122,8 @@ unsigned p2m_audit(struct p2m *p2m) {
 
     read_lock(&p2m->lock);
     (void)pt_walk(&p2m->pt, 0, 1ULL << p2m->pt.addr_bits, audit_leaf, &a);
+    if (a.grants != p2m->grants)
+        breach(&a, "grant entries are not those counted", gfn(p2m->grants), mfn(a.grants));
     audit_owner(&a);
     audit_pool(&a);
     if (p2m->mirror)

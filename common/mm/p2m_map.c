@@ -72,6 +72,8 @@ static __force_inline void track(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr,
     if (p2m_type_in(t, P2M_TRACKED))
         for (uint64_t i = 0; i < nr; i++)
             page_set_gfn(&page[i], INVALID_GFN, gfn_add(g, i));
+    if (p2m_type_in(t, P2M_ANY_GRANT))
+        p2m->grants += nr;
     if (p2m->max_mapped_gfn < g.gfn + nr - 1)
         p2m->max_mapped_gfn = g.gfn + nr - 1;
     tlb_sync_new();

@@ -71,6 +71,8 @@ static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
     (void)level;
     if (unlikely(d->leak))
         mark_leaked(d->p2m, t, page, nr);
+    if (p2m_type_in(t, P2M_ANY_GRANT))
+        d->p2m->grants -= nr;
     if (!p2m_type_in(t, P2M_TRACKED | P2M_ANY_FOREIGN))
         return;
     if (p2m_type_in(t, P2M_TRACKED))
@@ -107,6 +109,8 @@ static void drop_page(struct p2m *p2m, uint64_t va, pte_t old) {
         page_give_up_one(p2m->owner, page);
     else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))
         put_page(page);
+    else if (p2m_type_in(t, P2M_ANY_GRANT))
+        p2m->grants--;
 }
 
 /* One page needs no second pass over the table: its entry is remembered here. */
@@ -243,4 +247,48 @@ int p2m_unmap_page(struct p2m *p2m, struct page_info *page) {
         rc = unmap_exact_locked(p2m, g, page_to_mfn(page), P2M_TRACKED);
     write_unlock(&p2m->lock);
     return rc;
+}
+
+/* The entry of a grant mapping of m at g; NULL with *rc set. */
+static pte_t *grant_entry(struct p2m *p2m, gfn_t g, mfn_t m, int *rc) {
+    struct pt_gap gap = {0, false};
+    pte_t *entry =
+        beyond_limit(p2m, g, 1) ? NULL : pt_find_slot(&p2m->pt, g.gfn << PAGE_SHIFT, &gap);
+
+    if (!entry)
+        *rc = gap.blocked ? -EILSEQ : -ENOENT; /* grants are never mapped as blocks */
+    else
+        *rc = check_entry(*entry, P2M_ANY_GRANT);
+    if (!*rc && pte_addr(*entry) >> PAGE_SHIFT != m.mfn)
+        *rc = -EILSEQ;
+    return *rc ? NULL : entry;
+}
+
+void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr) {
+    struct page_list unlinked = PAGE_LIST_INIT;
+    pte_t old[P2M_GRANT_BATCH] = {0}, *entry;
+    unsigned removed = 0, last = 0;
+    struct page_info *table;
+
+    BUG_ON(nr > P2M_GRANT_BATCH);
+    write_lock(&p2m->lock);
+    for (unsigned i = 0; i < nr; i++) {
+        entry = grant_entry(p2m, batch[i].g, batch[i].m, &batch[i].rc);
+        if (!entry)
+            continue;
+        old[i] = *entry;
+        pt_empty_slot(&p2m->pt, batch[i].g.gfn << PAGE_SHIFT, entry, &unlinked);
+        removed++;
+        last = i;
+    }
+    if (removed == 1 && page_list_empty(&unlinked))
+        tlb_flush_ipa(p2m->vttbr, batch[last].g.gfn << PAGE_SHIFT, 1, PAGE_SIZE);
+    else if (removed)
+        tlb_flush_vmid(p2m->vttbr);
+    while (unlikely((table = page_list_pop(&unlinked)) != NULL))
+        p2m->pt.ops->give(&p2m->pt, page_to_virt(table));
+    for (unsigned i = 0; i < nr; i++)
+        if (!batch[i].rc)
+            drop_page(p2m, batch[i].g.gfn << PAGE_SHIFT, old[i]);
+    write_unlock(&p2m->lock);
 }

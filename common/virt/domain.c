@@ -151,6 +151,8 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
     d->max_vcpus = vcpus;
     d->max_grant_version = 1;
     d->max_evtchn_port = 1023;
+    d->max_grant_frames = 64;
+    d->max_maptrack_frames = 1024;
     d->log = (struct ratelimit)RATELIMIT_INIT;
     domain_pages_init(&d->pages, id, max_pages);
     list_init(&d->link);

@@ -64,6 +64,8 @@ struct domain {
     uint32_t max_grant_version;        /* 1 or 2; set before it runs */
     uint32_t max_evtchn_port;          /* the highest event channel; set before it runs */
     bool privileged;                   /* has rights over other domains; set before it runs */
+    uint32_t max_grant_frames;         /* 1 to 64; likewise */
+    uint32_t max_maptrack_frames;      /* of 256 handles each; likewise */
     const struct guest_config *config; /* what it was built from; owned by common/boot */
 };
 

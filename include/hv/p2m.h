@@ -58,6 +58,7 @@ struct p2m {
     uint32_t pool_free,
         pool_total; /* pool_total counts the root and the one kept for the teardown as well */
     uint64_t max_mapped_gfn;  /* an upper bound */
+    uint64_t grants;          /* entries of a grant type (invariant 11) */
     uint64_t relinquish_next; /* address; progress of the preemptible teardown */
     /* The IOMMU mirror hook, NULL when the domain has no device (registered from above). */
     const struct p2m_mirror_ops *mirror;
@@ -114,6 +115,15 @@ int p2m_unmap(struct p2m *p2m, gfn_t g, uint64_t nr) __must_check;
 /* Unmaps one page if the entry at g is of one of `types` (P2M_ANY_*) and leads to m; -ENOENT for a
  * hole, else -EILSEQ. */
 int p2m_unmap_exact(struct p2m *p2m, gfn_t g, mfn_t m, unsigned types) __must_check;
+struct p2m_grant {
+    gfn_t g;
+    mfn_t m;
+    int rc; /* 0: removed; -ENOENT: a hole; -EILSEQ: not a grant mapping of m */
+};
+/* Removes up to P2M_GRANT_BATCH grant mappings with one flush; the frames are the caller's to let
+ * go of after that. */
+#define P2M_GRANT_BATCH 16u
+void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr);
 /* Unmaps a page of the owner wherever it is mapped: GFN read and entry removed under one lock.
  * -ENOENT: nowhere. */
 int p2m_unmap_page(struct p2m *p2m, struct page_info *page) __must_check;

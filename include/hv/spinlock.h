@@ -27,6 +27,7 @@ enum lock_rank {
     RANK_EVTCHN,       /* a domain's table of ports */
     RANK_EVTCHN_PORT,  /* one port */
     RANK_EVTCHN_QUEUE, /* a vCPU's queues of FIFO events */
+    RANK_MAPTRACK,     /* a domain's handles of grants it has mapped */
     RANK_P2M,
     RANK_P2M_POOL,
     RANK_IOMMU_EVENTS, /* an IOMMU's fault records */

@@ -8,10 +8,12 @@
 #include <hv/p2m.h>
 #include <hv/page.h>
 
+#ifndef HV_DOMAIN_H /* a test of the upper floors brings the real one */
 struct domain {
     struct domain_pages pages;
     struct p2m p2m;
 };
+#endif
 
 /* RAM of `size` bytes from `base`, all contents and page_infos garbage; no bank added yet. */
 void world_create(uint64_t base, uint64_t size);
