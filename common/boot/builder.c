@@ -74,13 +74,24 @@ static int load_initrd(struct domain *d, const struct guest_config *cfg,
     return guest_error(cfg, cfg->ramdisk_node, NULL, "no guest memory where it is to go");
 }
 
+static struct guest_fdt_pci pci_bridge_of(const struct domain *d) {
+    struct guest_fdt_pci pci = {.count = 0};
+
+    while (vpci_slot(d, pci.count, &pci.slot[pci.count].intid, &pci.slot[pci.count].trigger))
+        if (++pci.count == VPCI_SLOTS)
+            break;
+    return pci;
+}
+
 static int load_fdt(struct domain *d, const struct guest_config *cfg, const struct guest_layout *l,
                     const struct guest_devices *dev) {
+    struct guest_fdt_pci pci = pci_bridge_of(d);
     struct guest_fdt_info info = {.layout = l,
                                   .vcpus = cfg->vcpus,
                                   .aarch32 = d->aarch32,
                                   .vpl011 = cfg->vpl011,
                                   .vpl011_intid = dev->console_intid,
+                                  .pci = &pci,
                                   .devices = dev->tree,
                                   .hypervisor = cfg->enhanced,
                                   .ipa_limit = p2m_gfn_limit(&d->p2m) << PAGE_SHIFT,
@@ -201,16 +212,16 @@ static int fill(struct domain *d, const struct guest_config *cfg, const struct k
         rc = load_kernel(d, cfg, img, l);
     if (!rc)
         rc = load_initrd(d, cfg, l);
-    if (!rc)
-        rc = load_fdt(d, cfg, l, dev);
     if (!rc && cfg->vpl011 && vpl011_init(d, dev->console_intid))
         rc = guest_error(cfg, cfg->node, "vpl011", "no memory for it");
     if (!rc && cfg->pv_console && abi_pv_console_init(d))
         rc = guest_error(cfg, cfg->node, "holdfast,pv-console", "no memory for it");
     if (!rc && !cfg->vpl011 && !cfg->pv_console)
         abi_console_keys(d);
-    if (!rc) /* last: they are quiet as long as no guest runs */
+    if (!rc)
         rc = guest_devices_give(cfg, dev, d);
+    if (!rc)
+        rc = load_fdt(d, cfg, l, dev);
     /* Pages may have held other code before. */
     icache_inval_all();
     return rc;

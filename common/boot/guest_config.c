@@ -308,6 +308,7 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "xen,static-mem",
                                        "#xen,static-mem-address-cells",
                                        "#xen,static-mem-size-cells",
+                                       "holdfast,pci-functions",
                                        "capabilities",
                                        "domain-cpupool",
                                        "holdfast,weight",

@@ -10,7 +10,9 @@
 #include <hv/mm.h>
 #include <hv/partial_tree.h>
 #include <hv/passthrough.h>
+#include <hv/pci.h>
 #include <hv/printk.h>
+#include <hv/vpci.h>
 
 #include <libfdt.h>
 
@@ -55,7 +57,7 @@ static int check_device(const struct guest_config *cfg, const void *tree,
 static uint32_t tables_for(const struct partial_range *r) {
     bool blocks = IS_ALIGNED(r->host ^ r->guest, MB(2));
 
-    return 6 + (uint32_t)MIN(blocks ? r->size >> 30 : r->size >> 21, 1u << 20);
+    return 6 + (uint32_t)MIN(blocks ? r->size >> 30 : r->size >> 21, 4096u);
 }
 
 struct spis {
@@ -121,6 +123,79 @@ static int read_tree(const struct guest_config *cfg, struct spis *spis, struct g
     return device_error(cfg, dev->tree, p.node, prop, "malformed");
 }
 
+/* ---- single PCI functions ---- */
+
+#define FUNCTIONS "holdfast,pci-functions"
+
+/* `digits` hexadecimal ones and the character after them (0: the end). False: something else. */
+static bool take_hex(const char **s, unsigned digits, char after, uint32_t *out) {
+    for (*out = 0; digits; digits--) {
+        char c = *(*s)++;
+
+        if (c >= '0' && c <= '9')
+            *out = *out << 4 | (uint32_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            *out = *out << 4 | (uint32_t)(c - 'a' + 10);
+        else
+            return false;
+    }
+    return *(*s)++ == after;
+}
+
+/* segment:bus:device.function, as lspci -D writes it. */
+static bool parse_function(const char *s, uint32_t *segment, uint32_t *rid) {
+    uint32_t bus, device, function;
+
+    if (!take_hex(&s, 4, ':', segment) || !take_hex(&s, 2, ':', &bus) ||
+        !take_hex(&s, 2, '.', &device) || !take_hex(&s, 1, 0, &function) || device > 31 ||
+        function > 7)
+        return false;
+    *rid = bus << 8 | device << 3 | function;
+    return true;
+}
+
+/* Entry i of the property; NULL: no more. */
+static const char *function_name(const struct guest_config *cfg, int i) {
+    return fdt_stringlist_get(cfg->fdt, cfg->node, FUNCTIONS, i, NULL);
+}
+
+static int read_functions(const struct guest_config *cfg, struct spis *spis,
+                          struct guest_devices *dev) {
+    int count = fdt_stringlist_count(cfg->fdt, cfg->node, FUNCTIONS);
+    uint32_t segment, rid;
+
+    if (count == -FDT_ERR_NOTFOUND)
+        return 0;
+    if (count < 0 || (unsigned)count > VPCI_SLOTS)
+        return guest_error(cfg, cfg->node, FUNCTIONS, "expected a list of 1 to %u strings",
+                           VPCI_SLOTS);
+    for (int i = 0; i < count; i++) {
+        struct pci_host *h;
+
+        if (!parse_function(function_name(cfg, i), &segment, &rid))
+            return guest_error(cfg, cfg->node, FUNCTIONS,
+                               "expected segment:bus:device.function like 0000:00:02.0, got \"%s\"",
+                               function_name(cfg, i));
+        h = pci_host_of_segment(segment);
+        if (h)
+            note_irqs(pci_host_node(h), spis, dev);
+        dev->p2m_pages += 8 * PCI_BARS;
+    }
+    return 0;
+}
+
+static int give_functions(const struct guest_config *cfg, struct domain *d) {
+    struct passthrough_why why;
+    uint32_t segment, rid;
+    const char *name;
+
+    for (int i = 0; (name = function_name(cfg, i)); i++)
+        if (parse_function(name, &segment, &rid) &&
+            passthrough_give_function(d, segment, rid, &why))
+            return guest_error(cfg, cfg->node, FUNCTIONS, "%s: %s", name, why.text);
+    return 0;
+}
+
 int guest_devices_read(const struct guest_config *cfg, struct guest_devices *dev) {
     struct spis spis = {{0}};
     int rc = 0;
@@ -128,6 +203,8 @@ int guest_devices_read(const struct guest_config *cfg, struct guest_devices *dev
     *dev = (struct guest_devices){.console_intid = GUEST_VPL011_SPI};
     if (cfg->tree_node >= 0)
         rc = read_tree(cfg, &spis, dev);
+    if (!rc)
+        rc = read_functions(cfg, &spis, dev);
     if (rc || !cfg->vpl011)
         return rc;
     while (spis.used[dev->console_intid / 32] >> dev->console_intid % 32 & 1)
@@ -174,5 +251,5 @@ int guest_devices_give(const struct guest_config *cfg, const struct guest_device
     }
     while (dev->tree && !rc && !partial_tree_device(dev->tree, p.node, &p, &prop))
         rc = give_device(cfg, dev->tree, &p, d);
-    return rc;
+    return rc ? rc : give_functions(cfg, d);
 }

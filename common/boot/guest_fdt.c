@@ -15,7 +15,12 @@
 
 /* Interrupt specifiers of a GIC: kind, number within the kind, flags. */
 enum { GIC_SPI = 0, GIC_PPI = 1 };
-enum { IRQ_FLAG_LEVEL_HIGH = 4, IRQ_FLAG_LEVEL_LOW = 8, IRQ_FLAG_ALL_CPUS = 0xf00 };
+enum {
+    IRQ_FLAG_EDGE = 1,
+    IRQ_FLAG_LEVEL_HIGH = 4,
+    IRQ_FLAG_LEVEL_LOW = 8,
+    IRQ_FLAG_ALL_CPUS = 0xf00
+};
 
 /* A hole of less is not worth telling, and blocks in it can be mapped whole. */
 #define HOLE_MIN MB(64)
@@ -219,6 +224,51 @@ static void write_hypervisor(struct writer *w, const struct guest_fdt_info *g) {
     end(w);
 }
 
+/* The interrupt map: child address (3 cells) and pin, the controller, its specifier. */
+static void write_pci_lines(struct writer *w, const struct guest_fdt_pci *pci, uint32_t gic) {
+    static const uint32_t mask[] = {0xf800, 0, 0, 7};
+    unsigned n = 0;
+    void *value;
+
+    for (unsigned i = 0; i < pci->count; i++)
+        n += pci->slot[i].intid != 0;
+    if (!n || w->rc)
+        return;
+    cell(w, "#interrupt-cells", 1);
+    cells(w, "interrupt-map-mask", mask, ARRAY_SIZE(mask));
+    if (!w->rc)
+        w->rc = fdt_property_placeholder(w->fdt, "interrupt-map", (int)(n * 32), &value);
+    for (unsigned i = 0; !w->rc && i < pci->count; i++) {
+        unsigned flags = pci->slot[i].trigger == IRQ_EDGE ? IRQ_FLAG_EDGE : IRQ_FLAG_LEVEL_HIGH;
+        uint32_t entry[] = {i << 11, 0, 0, 1, gic, GIC_SPI, pci->slot[i].intid - 32, flags};
+
+        if (!pci->slot[i].intid)
+            continue;
+        for (unsigned c = 0; c < ARRAY_SIZE(entry); c++)
+            fdt32_st((fdt32_t *)value + c, entry[c]);
+        value = (fdt32_t *)value + ARRAY_SIZE(entry);
+    }
+}
+
+static void write_pci(struct writer *w, const struct guest_fdt_pci *pci, uint32_t gic) {
+    static const uint64_t reg[] = {GUEST_VPCI_ECAM_BASE, VPCI_ECAM_SIZE};
+    static const uint32_t window[] = {GUEST_VPCI_ADDR_TYPE_MEM, 0, GUEST_VPCI_MEM_ADDR, 0,
+                                      GUEST_VPCI_MEM_ADDR,      0, GUEST_VPCI_MEM_SIZE};
+    static const uint32_t buses[] = {0, 0};
+
+    begin_at(w, "pcie", GUEST_VPCI_ECAM_BASE);
+    string(w, "compatible", "pci-host-ecam-generic");
+    string(w, "device_type", "pci");
+    cell(w, "#address-cells", 3);
+    cell(w, "#size-cells", 2);
+    cells(w, "bus-range", buses, ARRAY_SIZE(buses));
+    quads(w, "reg", reg, ARRAY_SIZE(reg));
+    cells(w, "ranges", window, ARRAY_SIZE(window));
+    flag(w, "dma-coherent");
+    write_pci_lines(w, pci, gic);
+    end(w);
+}
+
 int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
     uint32_t gic = g->devices ? partial_tree_gic_phandle(g->devices, PHANDLE_GIC) : PHANDLE_GIC;
     struct writer w = {.fdt = buf};
@@ -242,6 +292,8 @@ int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
         write_uart(&w, g->vpl011_intid);
     if (g->hypervisor)
         write_hypervisor(&w, g);
+    if (g->pci && g->pci->count)
+        write_pci(&w, g->pci, gic);
     if (g->devices && !w.rc)
         w.rc = partial_tree_copy(g->devices, buf);
     end(&w);

@@ -1,5 +1,5 @@
 obj-y += sched.o runqueue.o cpupool.o
-obj-y += domain.o domain_mmio.o passthrough.o
+obj-y += domain.o domain_mmio.o passthrough.o vpci.o
 obj-y += vpsci.o smccc.o
 obj-y += mmio.o mmio_decode_a64.o mmio_decode_a32.o
 obj-y += vpl011.o guest_console.o

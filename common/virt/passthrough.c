@@ -12,6 +12,7 @@
 #include <hv/pci.h>
 #include <hv/printk.h>
 #include <hv/string.h>
+#include <hv/vpci.h>
 
 #include <libfdt.h>
 
@@ -19,8 +20,9 @@ enum claim_kind {
     CLAIM_MMIO, /* frames */
     CLAIM_SPI,  /* an INTID */
     CLAIM_NODE, /* an offset in the host's tree */
-    CLAIM_PCI,  /* likewise, of a host bridge given whole */
+    CLAIM_PCI,  /* host bridge's node << 16 | requester ID: one of them, or all */
 };
+#define PCI_CLAIM(node, rid) ((uint64_t)(unsigned)(node) << 16 | (rid))
 
 struct claim {
     struct list link;
@@ -369,7 +371,8 @@ int passthrough_give_node(struct domain *d, int node, bool force, struct passthr
     struct pci_host *h = pci_host_of_node(node);
     struct owner owner;
     struct claim *c;
-    int rc = claim(d, h ? CLAIM_PCI : CLAIM_NODE, (uint64_t)node, (uint64_t)node, &c, &owner);
+    int rc = h ? claim(d, CLAIM_PCI, PCI_CLAIM(node, 0), PCI_CLAIM(node, 0xffff), &c, &owner)
+               : claim(d, CLAIM_NODE, (uint64_t)node, (uint64_t)node, &c, &owner);
 
     if (rc)
         return not_free("a device", rc, &owner, why);
@@ -384,13 +387,115 @@ int passthrough_give_node(struct domain *d, int node, bool force, struct passthr
     return rc ? dma_why(rc, why) : 0;
 }
 
+/* ---- single PCI functions ---- */
+
+static int open_why(int rc, struct passthrough_why *why) {
+    switch (rc) {
+    case -ENODEV:
+        return passthrough_refuse(why, "expected a PCI function that is there");
+    case -EINVAL:
+        return passthrough_refuse(why, "expected a device on the first bus: one behind a bridge "
+                                       "goes only with the whole host bridge");
+    case -ENOSPC:
+        return passthrough_refuse(why, "expected BARs that fit into the bridge's 32-bit window");
+    default:
+        return passthrough_refuse(why, "expected memory to reach its configuration space");
+    }
+}
+
+/* The guest maps them itself. */
+static int give_bars(struct domain *d, const struct pci_function *f, struct passthrough_why *why) {
+    struct owner owner;
+    struct claim *c;
+
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        uint64_t nr = DIV_ROUND_UP(f->bar[i].size, PAGE_SIZE), first = f->bar[i].cpu >> PAGE_SHIFT;
+        int rc;
+
+        if (!nr)
+            continue;
+        rc = claim(d, CLAIM_MMIO, first, first + nr - 1, &c, &owner);
+        if (rc)
+            return not_free("BARs", rc, &owner, why);
+        if (domain_give_mmio(d, mfn(first), nr))
+            return passthrough_refuse(why, "expected memory to note its BARs");
+    }
+    return 0;
+}
+
+/* *intid 0: it has no pin. */
+static int give_intx(struct domain *d, const struct pci_function *f, uint32_t rid,
+                     struct pci_intx *line, struct passthrough_why *why) {
+    unsigned pin = pci_function_read(f, PCI_INTERRUPT) >> 8 & 0xff;
+
+    *line = (struct pci_intx){.irq = 0};
+    if (!pin)
+        return 0;
+    if (pci_intx_of_function(host, pci_host_node(f->host), rid, pin, line))
+        return passthrough_refuse(why, "expected its pin in the bridge's interrupt-map");
+    return passthrough_give_irq(d, line->irq, line->trigger, why);
+}
+
+static int attach_function(struct domain *d, const struct pci_function *f, uint32_t rid) {
+    struct iommu_streams s;
+    int rc = iommu_streams_of_rid(host, pci_host_node(f->host), rid, 1, &s);
+
+    return rc ? rc : attach(d, &s);
+}
+
+int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
+                              struct passthrough_why *why) {
+    struct pci_host *h = pci_host_of_segment(segment);
+    struct pci_function *f;
+    struct pci_intx line;
+    struct owner owner;
+    struct claim *c;
+    int rc;
+
+    if (!h)
+        return passthrough_refuse(why, "expected a PCI segment that is there, got %04x", segment);
+    rid &= 0xffff;
+    rc = claim(d, CLAIM_PCI, PCI_CLAIM(pci_host_node(h), rid), PCI_CLAIM(pci_host_node(h), rid), &c,
+               &owner);
+    if (rc)
+        return not_free("a PCI function", rc, &owner, why);
+    rc = pci_function_open(h, rid, &f);
+    if (rc)
+        return open_why(rc, why);
+    pci_function_reset(f);
+    rc = give_bars(d, f, why);
+    if (!rc)
+        rc = give_intx(d, f, rid, &line, why);
+    if (rc)
+        return rc;
+    rc = attach_function(d, f, rid);
+    if (rc)
+        return dma_why(rc, why);
+    rc = vpci_add(d, f, line.irq, line.trigger);
+    return rc ? passthrough_refuse(why, "expected at most %u functions, and room for them",
+                                   VPCI_SLOTS)
+              : 0;
+}
+
 /* ---- the end ---- */
+
+static int reset_pci(const struct claim *c) {
+    struct pci_host *h = pci_host_of_node((int)(c->first >> 16));
+    struct pci_function *f;
+
+    if (c->first != c->last)
+        return pci_host_reset(h);
+    /* One that is there was opened before. */
+    if (!pci_function_open(h, c->first & 0xffff, &f))
+        pci_function_reset(f);
+    return 0;
+}
 
 void passthrough_stop(struct domain *d) {
     struct claim *c = NULL;
 
     while ((c = next_claim(d, CLAIM_PCI, c)))
-        if (pci_host_reset(pci_host_of_node((int)c->first)))
+        if (reset_pci(c))
             printk("warning: d%u: no memory to stop its PCI devices, only their DMA is\n", d->id);
     iommu_domain_destroy(d->iommu);
     d->iommu = NULL;
@@ -399,6 +504,7 @@ void passthrough_stop(struct domain *d) {
 }
 
 void passthrough_release(struct domain *d) {
+    vpci_destroy(d);
     for (unsigned kind = CLAIM_MMIO; kind <= CLAIM_PCI; kind++) {
         struct claim *c;
 

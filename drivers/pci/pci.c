@@ -143,6 +143,34 @@ static int read_bus_range(const void *fdt, int node, uint64_t size, struct pci_h
                : 0;
 }
 
+/*
+ * `ranges` (IEEE 1275 PCI binding): child address of three cells, the first of which tells its
+ * kind, CPU address, size. Only a bridge whose parent's addresses are the CPU's is looked at.
+ */
+static void read_window(const void *fdt, int node, struct pci_host *h) {
+    int len, parent = fdt_parent_offset(fdt, node), parent_len = 0;
+    const fdt32_t *r = fdt_getprop(fdt, node, "ranges", &len);
+    unsigned ac, sc, pac, psc;
+
+    fdt_cells(fdt, node, &ac, &sc);
+    fdt_cells(fdt, parent, &pac, &psc);
+    if (!r || ac != 3 || sc != 2 || pac < 1 || pac > 2 ||
+        (parent > 0 && (!fdt_getprop(fdt, parent, "ranges", &parent_len) || parent_len)))
+        return;
+    for (unsigned left = (unsigned)len / 4; left >= 5 + pac; left -= 5 + pac, r += 5 + pac) {
+        uint64_t cpu = fdt32_ld(&r[3]), size = fdt32_ld(&r[4 + pac]);
+
+        if (pac == 2)
+            cpu = cpu << 32 | fdt32_ld(&r[4]);
+        if ((fdt32_ld(&r[0]) >> 24 & 3) != 2 || fdt32_ld(&r[1]) || fdt32_ld(&r[3 + pac]))
+            continue;
+        h->window_pci = fdt32_ld(&r[2]);
+        h->window_cpu = cpu;
+        h->window_size = (uint32_t)MIN(size, (1ULL << 32) - h->window_pci - 1);
+        return;
+    }
+}
+
 static void add_host(const void *fdt, int node) {
     struct pci_host *h = &hosts[nr_hosts];
     char path[FDT_PATH_MAX];
@@ -160,6 +188,9 @@ static void add_host(const void *fdt, int node) {
     h->node = node;
     h->ecam = base - h->first_bus * PCI_BUS_SIZE;
     hv_strlcpy(h->name, fdt_get_name(fdt, node, NULL), sizeof(h->name));
+    if (fdt_u32(fdt, node, "linux,pci-domain", &h->segment))
+        h->segment = nr_hosts;
+    read_window(fdt, node, h);
     nr_hosts++;
     if (pci_walk(h, master_off, NULL))
         panic("%s: no memory to turn its DMA off", path);
@@ -177,6 +208,17 @@ struct pci_host *pci_host_of_node(int node) {
         if (hosts[i].node == node)
             return &hosts[i];
     return NULL;
+}
+
+struct pci_host *pci_host_of_segment(uint32_t segment) {
+    for (unsigned i = 0; i < nr_hosts; i++)
+        if (hosts[i].segment == segment)
+            return &hosts[i];
+    return NULL;
+}
+
+int pci_host_node(const struct pci_host *h) {
+    return h->node;
 }
 
 void pci_host_rids(const struct pci_host *h, uint32_t *first, uint32_t *count) {

@@ -58,3 +58,13 @@ int pci_intx_from_fdt(const void *fdt, int bridge, unsigned index, struct pci_in
     }
     return -ENOENT;
 }
+
+int pci_intx_of_function(const void *fdt, int bridge, uint32_t rid, unsigned pin,
+                         struct pci_intx *out) {
+    int rc;
+
+    for (unsigned i = 0; !(rc = pci_intx_from_fdt(fdt, bridge, i, out)); i++)
+        if (out->pin == pin && out->devfn == (rid & out->devfn_mask))
+            return 0;
+    return rc;
+}

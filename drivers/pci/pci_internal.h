@@ -7,41 +7,29 @@
 #define PCI_BUS_SIZE 0x100000ULL /* of configuration space: 256 functions of 4 KiB */
 #define PCI_HOSTS_MAX 16u
 
+/* One bus's configuration space, mapped for as long as it is looked at. */
+struct pci_bus {
+    volatile uint8_t *base; /* NULL: not mapped */
+};
+
 struct pci_host {
     int node;
     char name[32];
     uint64_t ecam; /* of bus 0, whether it is there or not */
     uint8_t first_bus, last_bus;
+    uint32_t segment;
+    /* The window for 32-bit memory BARs; size 0: none. */
+    uint32_t window_pci, window_size;
+    uint64_t window_cpu;
+    /* Given function by function: the first bus stays mapped. */
+    struct pci_bus root;
+    struct pci_function *functions; /* those that were taken once */
+    uint32_t placed;                /* bytes of the window that have been handed out */
 };
 
-/* Registers of a function's configuration space, PCI Local Bus 3.0 chapter 6 and PCIe 7.5. */
-#define PCI_ID 0x00u
-#define PCI_COMMAND 0x04u
-#define PCI_STATUS 0x06u
-#define PCI_BASE_CLASS 0x0bu
-#define PCI_HEADER_TYPE 0x0eu
-#define PCI_BAR0 0x10u
-#define PCI_BUS_NUMBERS 0x18u
-#define PCI_CAPABILITIES 0x34u
-#define PCI_BRIDGE_CONTROL 0x3eu
-
-#define PCI_COMMAND_IO (1u << 0)
-#define PCI_COMMAND_MEMORY (1u << 1)
-#define PCI_COMMAND_MASTER (1u << 2)
-#define PCI_COMMAND_INTX_OFF (1u << 10)
-#define PCI_STATUS_CAPABILITIES (1u << 4)
 #define PCI_HEADER_MULTIFUNCTION 0x80u
 #define PCI_HEADER_BRIDGE 1u
-
 #define PCI_CLASS_BRIDGE 0x06u
-
-#define PCI_CAP_PM 0x01u
-#define PCI_CAP_EXPRESS 0x10u
-
-/* One bus's configuration space, mapped for as long as it is looked at. */
-struct pci_bus {
-    volatile uint8_t *base; /* NULL: not mapped */
-};
 
 /* False: no memory for the mapping, or the bus is not the bridge's. */
 bool pci_bus_open(const struct pci_host *h, unsigned bus, struct pci_bus *b);
@@ -55,6 +43,12 @@ void pci_write16(const struct pci_bus *b, unsigned devfn, unsigned reg, uint16_t
 
 /* Offset of a capability, 0: it has none of that ID. A list that loops has an end. */
 unsigned pci_find_capability(const struct pci_bus *b, unsigned devfn, uint8_t id);
+
+/* The two halves of a reset, ten milliseconds apart; then the function needs a hundred. */
+void pci_begin_reset(const char *name, const struct pci_bus *b, unsigned bus, unsigned devfn);
+void pci_end_reset(const struct pci_bus *b, unsigned devfn);
+void pci_wait_half_reset(void);
+void pci_wait_reset(void);
 
 /* Calls fn for each function there is on the bus, and on those behind its bridges. -ENOMEM: some
  * bus could not be looked at. */

@@ -32,6 +32,14 @@ static void wait_ns(uint64_t ns) {
         mm_preempt_point();
 }
 
+void pci_wait_half_reset(void) {
+    wait_ns(PM_NS);
+}
+
+void pci_wait_reset(void) {
+    wait_ns(RESET_NS);
+}
+
 static bool is_bridge(const struct pci_bus *b, unsigned devfn) {
     return (pci_read8(b, devfn, PCI_HEADER_TYPE) & ~PCI_HEADER_MULTIFUNCTION) == PCI_HEADER_BRIDGE;
 }
@@ -55,7 +63,7 @@ static enum how find_reset(const struct pci_bus *b, unsigned devfn, unsigned *re
     return RESET_NONE;
 }
 
-static void begin_reset(const char *name, const struct pci_bus *b, unsigned bus, unsigned devfn) {
+void pci_begin_reset(const char *name, const struct pci_bus *b, unsigned bus, unsigned devfn) {
     unsigned reg;
 
     switch (find_reset(b, devfn, &reg)) {
@@ -77,7 +85,7 @@ static void begin_reset(const char *name, const struct pci_bus *b, unsigned bus,
 }
 
 /* A function that still resets reads as all ones, and as one with nothing to do. */
-static void end_reset(const struct pci_bus *b, unsigned devfn) {
+void pci_end_reset(const struct pci_bus *b, unsigned devfn) {
     unsigned reg;
 
     switch (find_reset(b, devfn, &reg)) {
@@ -103,14 +111,14 @@ static void begin_on_first_bus(void *arg, const struct pci_bus *b, unsigned bus,
     const struct pci_host *h = arg;
 
     if (bus == h->first_bus)
-        begin_reset(h->name, b, bus, devfn);
+        pci_begin_reset(h->name, b, bus, devfn);
 }
 
 static void end_on_first_bus(void *arg, const struct pci_bus *b, unsigned bus, unsigned devfn) {
     const struct pci_host *h = arg;
 
     if (bus == h->first_bus)
-        end_reset(b, devfn);
+        pci_end_reset(b, devfn);
 }
 
 int pci_host_reset(struct pci_host *h) {
@@ -120,8 +128,8 @@ int pci_host_reset(struct pci_host *h) {
         rc = pci_walk(h, begin_on_first_bus, h);
     if (rc)
         return rc;
-    wait_ns(PM_NS);
+    pci_wait_half_reset();
     rc = pci_walk(h, end_on_first_bus, h);
-    wait_ns(RESET_NS);
+    pci_wait_reset();
     return rc;
 }

@@ -33,6 +33,7 @@ enum shutdown_reason {
     SHUT_SOFT_RESET
 };
 
+struct vpci;
 struct vpl011;
 struct domain_mmio;
 
@@ -53,6 +54,7 @@ struct domain {
     uint64_t vtimer_offset; /* CNTVOFF_EL2 */
 
     struct p2m p2m;
+    struct vpci *vpci;          /* NULL: no single PCI functions */
     struct iommu_domain *iommu; /* NULL: it has no devices that do DMA */
     struct vgic_dist vgic;
     struct mmio_map mmio;

@@ -3,7 +3,18 @@
 #define HV_GUEST_FDT_H
 
 #include <hv/guest_layout.h>
+#include <hv/irq.h>
 #include <hv/types.h>
+#include <hv/vpci.h>
+
+/* Its PCI bridge: the interrupt of each slot's function, intid 0: none. */
+struct guest_fdt_pci {
+    unsigned count; /* 0: no bridge */
+    struct {
+        unsigned intid;
+        enum irq_trigger trigger;
+    } slot[VPCI_SLOTS];
+};
 
 struct guest_fdt_info {
     const struct guest_layout *layout;
@@ -11,6 +22,7 @@ struct guest_fdt_info {
     bool aarch32;
     bool vpl011;
     unsigned vpl011_intid;
+    const struct guest_fdt_pci *pci; /* NULL: no bridge */
     const void *devices;  /* the partial tree to be copied (hv/partial_tree.h); NULL: none */
     bool hypervisor;      /* the node through which a guest finds the Xen ABI */
     uint64_t ipa_limit;   /* the first guest physical address that cannot be mapped */

@@ -40,6 +40,14 @@ int passthrough_give_irq(struct domain *d, unsigned irq, enum irq_trigger trigge
 int passthrough_give_node(struct domain *d, int node, bool force,
                           struct passthrough_why *why) __must_check;
 
+/*
+ * A single PCI function, by segment and requester ID: its BARs, its INTx and its DMA. The domain
+ * finds it behind a bridge of its own (hv/vpci.h). Functions that share an interrupt line go to one
+ * domain.
+ */
+int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
+                              struct passthrough_why *why) __must_check;
+
 /* Interrupt `index` of that node or, of a PCI host bridge, of its interrupt-map. -ENOENT past the
  * last, -EINVAL: malformed or not the GIC's. */
 int passthrough_node_irq(int node, unsigned index, unsigned *irq,

@@ -29,6 +29,44 @@ void pci_host_rids(const struct pci_host *h, uint32_t *first, uint32_t *count);
  */
 int pci_host_reset(struct pci_host *h) __must_check;
 
+/* ---- single functions ---- */
+
+#define PCI_BARS 6u
+
+/* A memory BAR; size 0: there is none. It has whole pages of the machine for itself. */
+struct pci_bar {
+    uint64_t cpu;   /* where the CPU finds it */
+    uint64_t size;  /* what the function decodes: a power of two */
+    uint32_t flags; /* bits 3..0 of the register */
+};
+#define PCI_BAR_64 4u /* in flags: the next register is its upper half */
+
+struct pci_function {
+    struct pci_function *next;
+    struct pci_host *host;
+    unsigned devfn;
+    struct pci_bar bar[PCI_BARS];
+};
+
+/* The bridge of that segment (linux,pci-domain, else in the order of the tree); NULL: none. */
+struct pci_host *pci_host_of_segment(uint32_t segment);
+int pci_host_node(const struct pci_host *h);
+/*
+ * A function of the bridge's first bus, with its BARs placed; it decodes nothing yet. With the
+ * first one taken every function of that bus is silenced: the bridge is given function by function
+ * from then on. 0; -ENODEV: no such function; -EINVAL: it is a bridge, or not on the first bus;
+ * -ENOSPC: no room for its BARs; -ENOMEM.
+ */
+int pci_function_open(struct pci_host *h, uint32_t rid, struct pci_function **out) __must_check;
+/* As after power-on, and its BARs again where they were. Blocks. */
+void pci_function_reset(struct pci_function *f);
+/* Its BARs, which a change of its power state may have lost. */
+void pci_function_place(const struct pci_function *f);
+/* Registers of its configuration space; pci_function_capability(): 0: none of that ID. */
+uint32_t pci_function_read(const struct pci_function *f, unsigned reg);
+void pci_function_write(const struct pci_function *f, unsigned reg, uint16_t val);
+unsigned pci_function_capability(const struct pci_function *f, uint8_t id);
+
 /* Entry `index` of the bridge's interrupt-map. -ENOENT past the last, -EINVAL: malformed or not a
  * GIC's. */
 struct pci_intx {
@@ -39,5 +77,33 @@ struct pci_intx {
 };
 int pci_intx_from_fdt(const void *fdt, int bridge, unsigned index,
                       struct pci_intx *out) __must_check;
+/* The line of a function's pin; errors as above. */
+int pci_intx_of_function(const void *fdt, int bridge, uint32_t rid, unsigned pin,
+                         struct pci_intx *out) __must_check;
+
+/* Registers of a function's configuration space: PCI Local Bus 3.0 chapter 6. */
+#define PCI_ID 0x00u
+#define PCI_COMMAND 0x04u
+#define PCI_STATUS 0x06u
+#define PCI_CLASS_REVISION 0x08u
+#define PCI_BASE_CLASS 0x0bu
+#define PCI_HEADER_TYPE 0x0eu
+#define PCI_BAR0 0x10u
+#define PCI_BUS_NUMBERS 0x18u
+#define PCI_SUBSYSTEM 0x2cu
+#define PCI_CAPABILITIES 0x34u
+#define PCI_INTERRUPT 0x3cu
+#define PCI_BRIDGE_CONTROL 0x3eu
+
+#define PCI_COMMAND_IO (1u << 0)
+#define PCI_COMMAND_MEMORY (1u << 1)
+#define PCI_COMMAND_MASTER (1u << 2)
+#define PCI_COMMAND_PARITY (1u << 6)
+#define PCI_COMMAND_SERR (1u << 8)
+#define PCI_COMMAND_INTX_OFF (1u << 10)
+#define PCI_STATUS_CAPABILITIES (1u << 4)
+
+#define PCI_CAP_PM 0x01u
+#define PCI_CAP_EXPRESS 0x10u
 
 #endif

@@ -23,6 +23,7 @@ enum lock_rank {
     RANK_DOMAINS,     /* the list of domains */
     RANK_DOMAIN,      /* a domain's lifecycle */
     RANK_PASSTHROUGH, /* who has which device */
+    RANK_VPCI,        /* a domain's emulated PCI bridge */
     RANK_GRANT,
     RANK_EVTCHN,       /* a domain's table of ports */
     RANK_EVTCHN_PORT,  /* one port */

@@ -152,3 +152,101 @@ def test_enabled_without_smmu():
     with Machine("passthrough-enabled", domains, machine="") as machine:
         machine.expect(line, timeout=60)
         machine.domain(2).wait_up()
+
+
+def with_functions(name, *functions, **more):
+    names = ", ".join(f'"{function}"' for function in functions)
+    return Domain(name, ramdisk=INITRD_DEVICES, properties={"holdfast,pci-functions": names}, **more)
+
+
+def test_single_functions():
+    """Two guests with one device each, both at work; neither sees the other's, also after a reboot."""
+    disk_options, disk_md5 = disk("passthrough-functions", 32)
+    net_options, net_md5 = network("passthrough-functions")
+    domains = [with_functions("domU1", "0000:00:02.0"), with_functions("domU2", "0000:00:03.0")]
+    with Machine("passthrough-functions", domains, options=disk_options + net_options) as machine:
+        first, second = machine.domain(1), machine.domain(2)
+        machine.expect_all([f"guest {d.name}: userspace up" for d in (first, second)], timeout=120)
+        first.run("while dd if=/dev/nvme0n1 of=/dev/null bs=1M iflag=direct; do :; done 2>/dev/null & true")
+        fetch(second, net_md5)
+        first.run("kill %1; wait; true")
+        copy_disk(first, 32, disk_md5)
+        for domain, ids in ((first, "0x1b36:0x0010"), (second, "0x8086:0x10d3")):
+            assert domain.run("ls /sys/bus/pci/devices") == "0000:00:00.0"
+            at = "/sys/bus/pci/devices/0000:00:00.0"
+            assert domain.run(f"echo $(cat {at}/vendor):$(cat {at}/device)") == ids
+            assert domain.run("grep -c -i msi /proc/interrupts || true") == "0"
+        first.type("reboot -f")
+        machine.expect("d1: domU1: reboots", timeout=60)
+        first.wait_up(timeout=120)
+        assert disk_md5 in first.run("dd if=/dev/nvme0n1 bs=1M count=16 | md5sum", timeout=120)
+        second.run("rm /tmp/file")
+        fetch(second, net_md5)
+
+
+def test_functions_that_cannot_be_had():
+    """Each mistake costs its domain, with a line that names it; the good ones run."""
+    options = ["-device", "edu,addr=2", "-device", "edu,addr=3", "-device", "edu,addr=6"]
+    options += ["-device", "pcie-root-port,id=rp1,addr=4", "-device", "edu,bus=rp1"]
+    wrong = [
+        ("0000:00:02.0", "0000:00:02.0: expected a PCI function nobody else has, domain domU0 was given it"),
+        ("0000:00:06.0", "0000:00:06.0: expected an interrupt nobody else has, domain domU0 was given it"),
+        ("0000:00:05.0", "0000:00:05.0: expected a PCI function that is there"),
+        ("0000:00:04.0", "0000:00:04.0: expected a device on the first bus: one behind a bridge goes only with"),
+        ("0000:01:00.0", "0000:01:00.0: expected a device on the first bus: one behind a bridge goes only with"),
+        ("0001:00:02.0", "0001:00:02.0: expected a PCI segment that is there, got 0001"),
+        ("00:02.0", 'expected segment:bus:device.function like 0000:00:02.0, got "00:02.0"'),
+        ("0000:00:20.0", 'expected segment:bus:device.function like 0000:00:02.0, got "0000:00:20.0"'),
+        ("0000:00:02.0x", 'expected segment:bus:device.function like 0000:00:02.0, got "0000:00:02.0x"'),
+    ]
+    domains = [with_functions("domU0", "0000:00:02.0", memory_mib=128)]
+    domains += [with_functions(f"wrong{n}", bdf, memory_mib=128) for n, (bdf, _) in enumerate(wrong)]
+    domains += [Domain("bridge", memory_mib=128, devices=BRIDGE), Domain("plain", memory_mib=128)]
+    with Machine("passthrough-wrong-functions", domains, options=options) as machine:
+        machine.expect(r"2 of \d+ domains started", timeout=120)
+        log = machine.log()
+        for n, (_, line) in enumerate(wrong):
+            assert f"error: /chosen/wrong{n}: holdfast,pci-functions: {line}" in log
+        # Its configuration space is Holdfast's since the first function was given.
+        assert "error: /chosen/bridge/device-tree: /passthrough/pcie@10000000: xen,reg: expected registers that Holdfast" in log
+        machine.expect_all([f"guest {name}: userspace up" for name in ("domU0", "plain")], timeout=120)
+
+
+def test_devices_that_cannot_be_had():
+    """The same for partial device trees."""
+    def rtc(*changes):
+        text = RTC
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        return text
+
+    reg, path = "xen,reg = <0 0x9010000 0 0x1000 0 0x9010000>;", 'xen,path = "/pl031@9010000";'
+    force = "xen,force-assign-without-iommu;"
+    wrong = [
+        (rtc(), "xen,reg: expected registers nobody else has, domain good was given it"),
+        (rtc((force, ""), (path, "")), "xen,path: expected the path of a node in the machine's tree, got nothing"),
+        (rtc((reg, "")), "xen,reg: expected the registers of the device, got nothing"),
+        (rtc((path, 'xen,path = "/nothing";')), "xen,path: expected the path of a node in the machine's tree"),
+        (rtc((reg, "xen,reg = <0 0x9010000 0 0x1000 0>;")), "xen,reg: malformed"),
+        (rtc((reg, "xen,reg = <0 0x9010000 0 0x800 0 0x9010000>;")), "xen,reg: expected whole pages"),
+        (rtc((reg, "xen,reg = <0 0x40000000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers, 0x40000000 is memory of the machine"),
+        (rtc((reg, "xen,reg = <0 0x8000000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
+        (rtc((reg, "xen,reg = <0 0x8080000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
+        (rtc((reg, "xen,reg = <0 0x9000000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
+        (rtc((reg, "xen,reg = <0 0x9050000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
+        (rtc((reg, "xen,reg = <0 0x9030000 0 0x1000 0 0x3001000>;")), "xen,reg: expected a free place for the guest, 0x3001000 is not"),
+        (rtc((reg, "xen,reg = <0 0x9030000 0 0x1000 0 0x40000000>;")), "xen,reg: expected a free place for the guest, 0x40000000 is not"),
+        (rtc((reg, "xen,reg = <0 0x9030000 0xffffffff 0xfffff000 0 0x9010000>;")), "xen,reg: expected a range this machine can address"),
+        (rtc((force, ""), ("/pl031@9010000", "/pl061@9030000"), (reg, "xen,reg = <0 0x9030000 0 0x1000 0 0x9030000>;")), "xen,path: expected a device behind an IOMMU"),
+    ]  # fmt: skip
+    domains = [Domain("good", memory_mib=128, devices=RTC)]
+    domains += [Domain(f"wrong{n}", memory_mib=128, devices=tree) for n, (tree, _) in enumerate(wrong)]
+    domains += [Domain("garbage", memory_mib=128, devices=INITRD_DEVICES)]
+    with Machine("passthrough-wrong-trees", domains) as machine:
+        machine.expect(r"1 of \d+ domains started", timeout=120)
+        log = machine.log()
+        for n, (_, line) in enumerate(wrong):
+            assert f"error: /chosen/wrong{n}/device-tree: /passthrough/rtc@9010000: {line}" in log
+        assert "error: /chosen/garbage/device-tree: reg: expected a device tree" in log
+        machine.domain(1).wait_up(timeout=120)
