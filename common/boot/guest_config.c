@@ -10,6 +10,7 @@
 
 #include <libfdt.h>
 
+#define RESTART_LIMIT 3u /* unless the node says otherwise */
 #define IGNORED_LINES 16 /* at most, for one domain */
 
 int guest_error(const struct guest_config *cfg, int node, const char *prop, const char *fmt, ...) {
@@ -145,6 +146,31 @@ static int read_grant_version(struct guest_config *cfg) {
         return guest_error(cfg, cfg->node, "max_grant_version", "expected 1 or 2, got %u", version);
     cfg->max_grant_version = version;
     return 0;
+}
+
+/* on-poweroff and its like, and how often a domain that fails is started again. */
+static int read_ends(struct guest_config *cfg) {
+    static const char *const names[] = {"on-poweroff", "on-reboot", "on-crash", "on-watchdog"};
+    static const char *const actions[] = {"destroy", "restart", "preserve", "halt-machine"};
+    int rc;
+
+    for (unsigned i = 0; i < NR_END_KINDS; i++) {
+        const char *s = NULL;
+        unsigned a = 0;
+
+        rc = fdt_str(cfg->fdt, cfg->node, names[i], &s);
+        if (rc == -ENOENT)
+            continue;
+        while (!rc && a < ARRAY_SIZE(actions) && strcmp(s, actions[a]))
+            a++;
+        if (rc || a == ARRAY_SIZE(actions))
+            return guest_error(
+                cfg, cfg->node, names[i],
+                "expected \"destroy\", \"restart\", \"preserve\" or \"halt-machine\"");
+        cfg->on_end[i] = (enum end_action)a;
+    }
+    rc = read_u32(cfg, "restart-limit", true, &cfg->restart_limit);
+    return rc == -ENOENT ? 0 : rc;
 }
 
 /* A list of strings; "control" is the one there is. */
@@ -310,6 +336,11 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "#xen,static-mem-size-cells",
                                        "holdfast,pci-functions",
                                        "capabilities",
+                                       "on-poweroff",
+                                       "on-reboot",
+                                       "on-crash",
+                                       "on-watchdog",
+                                       "restart-limit",
                                        "domain-cpupool",
                                        "holdfast,weight",
                                        "holdfast,cap",
@@ -345,6 +376,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
                                  .ramdisk_node = -1,
                                  .tree_node = -1,
                                  .bootargs = "",
+                                 .on_end = {[END_REBOOT] = END_RESTART},
+                                 .restart_limit = RESTART_LIMIT,
                                  .max_grant_version = 1};
     cfg->vpl011 = fdt_flag(fdt, node, "vpl011");
     cfg->pv_console = fdt_flag(fdt, node, "holdfast,pv-console");
@@ -359,6 +392,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_p2m_size(cfg);
     if (!rc)
         rc = read_grant_version(cfg);
+    if (!rc)
+        rc = read_ends(cfg);
     if (!rc)
         rc = read_capabilities(cfg);
     if (!rc)

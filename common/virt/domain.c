@@ -21,6 +21,7 @@ static bool audit_the_dead; /* command line: audit */
 static void (*call)(void);  /* what the thread is asked to do next; atomic */
 static const struct domain_abi_ops *abi_ops;
 static void (*death_hook)(const struct domain_obituary *o);
+static bool (*is_kept)(const struct domain *d);
 
 struct domain *domain_by_id(hv_domid_t id) {
     struct domain *found = NULL;
@@ -282,6 +283,8 @@ static void bury(struct domain *d) {
     hv_strlcpy(o.name, d->name, sizeof(o.name));
     if (audit_the_dead)
         domain_audit(d); /* says what it finds; takes its time with all of the domain's pages */
+    if (is_kept && is_kept(d))
+        return;
     domain_destroy(d);
     if (death_hook)
         death_hook(&o);
@@ -335,8 +338,10 @@ void domains_init(void) {
         panic("no memory for the domain thread");
 }
 
-void domain_set_death_hook(void (*hook)(const struct domain_obituary *o)) {
+void domain_set_death_hook(void (*hook)(const struct domain_obituary *o),
+                           bool (*keep)(const struct domain *d)) {
     death_hook = hook;
+    is_kept = keep;
 }
 
 void domain_log(struct domain *d, const char *fmt, ...) {

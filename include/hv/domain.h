@@ -100,8 +100,12 @@ struct domain_obituary {
     enum shutdown_reason reason;
     const struct guest_config *config;
 };
-/* Told from the domain thread; set by common/boot (restart policy). */
-void domain_set_death_hook(void (*hook)(const struct domain_obituary *o));
+/*
+ * From the domain thread, for common/boot (restart policy): `keep` is asked when a domain's vCPUs
+ * are gone, and with true it stays as it is, for good; else `hook` is told when it is no more.
+ */
+void domain_set_death_hook(void (*hook)(const struct domain_obituary *o),
+                           bool (*keep)(const struct domain *d));
 
 /* The scheduler says that one more vCPU of a DYING domain has left its stack for ever. */
 void domain_vcpu_gone(struct domain *d);

@@ -16,6 +16,10 @@
 
 enum guest_passthrough { PASSTHROUGH_AS_NEEDED, PASSTHROUGH_ENABLED, PASSTHROUGH_DISABLED };
 
+/* What follows when a domain has ended, by how it ended. */
+enum end_kind { END_POWEROFF, END_REBOOT, END_CRASH, END_WATCHDOG, NR_END_KINDS };
+enum end_action { END_DESTROY, END_RESTART, END_PRESERVE, END_HALT_MACHINE };
+
 struct guest_config {
     const void *fdt;
     int node; /* for messages: the domain's, and the modules' */
@@ -29,10 +33,12 @@ struct guest_config {
     uint32_t max_grant_version; /* 1 or 2 */
     bool privileged;            /* capabilities = "control" */
     bool enhanced;              /* xen,enhanced asked for: a /hypervisor node */
-    bool good;                  /* nothing was wrong so far */
-    uint64_t mem_bytes;         /* whole pages */
-    uint64_t p2m_bytes;         /* xen,domain-p2m-mem-mb; 0: computed */
-    unsigned nr_static; /* 0: RAM comes from the heap; else the ranges are mem_bytes in all */
+    enum end_action on_end[NR_END_KINDS];
+    uint32_t restart_limit; /* of restarts after a crash or by a watchdog */
+    bool good;              /* nothing was wrong so far */
+    uint64_t mem_bytes;     /* whole pages */
+    uint64_t p2m_bytes;     /* xen,domain-p2m-mem-mb; 0: computed */
+    unsigned nr_static;     /* 0: RAM comes from the heap; else the ranges are mem_bytes in all */
     struct boot_module static_mem[GUEST_STATIC_MAX];
     bool direct_map;                          /* the ranges are where the guest sees them */
     const char *bootargs;                     /* "" when none */

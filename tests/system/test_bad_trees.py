@@ -45,6 +45,8 @@ BAD = [
     (domain("zerocpus", cpus="<0>"), "cpus"),
     (domain("manycpus", cpus="<4096>"), "cpus"),
     (domain("bytecpus", cpus="[02]"), "cpus"),
+    (domain("unending", **{"on-crash": '"again"'}), "on-crash"),
+    (domain("nolimit", **{"restart-limit": "[03]"}), "restart-limit"),
     (domain("manyspis", nr_spis="<5000>"), "nr_spis"),
     (domain("bytespis", nr_spis="[01 02 03]"), "nr_spis"),
     (Domain("noreg", kernel_properties={"reg": None}), "kernel.*reg"),

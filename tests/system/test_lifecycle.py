@@ -31,3 +31,30 @@ def test_a_thousand_rounds():
         log = machine.log()
     assert early & late, (early, late)
     assert not re.search(r"\(HF\) (?:audit: d\d+: (?!clean)|warning|leak)", log)
+
+
+def test_ends_and_what_follows():
+    """A crashing domain is restarted up to its limit, one that ends is kept, and its neighbour goes on;
+    then the end of another is the machine's."""
+    crashing = bare("crashing", "crash.bin")
+    crashing.properties = {"on-crash": '"restart"', "restart-limit": "<2>"}
+    kept = bare("kept", "raw.bin")
+    kept.properties = {"on-poweroff": '"preserve"'}
+    last = Domain("last", properties={"on-reboot": '"halt-machine"'})
+    with Machine("ends", [bare("idle", "idle.bin"), crashing, kept, last]) as machine:
+        machine.expect_all(
+            [
+                r"\(HF\) d2: crashing: was restarted 2 times already",
+                r"\(HF\) d2: crashing: stays dead after its crash",
+                r"\(HF\) d3: kept: ended, and is kept as it is",
+            ]
+        )
+        machine.send("d")
+        machine.expect(r"\(HF\) d1: idle: running")
+        machine.expect(r"\(HF\) d3: kept: dying")
+        console = machine.domain(4)
+        console.wait_up(timeout=120)
+        console.type("reboot -f\n")
+        machine.expect(r"\(HF\) d4: last: its end is the machine's: powering off")
+        assert machine.wait_exit() == 0
+    assert len(re.findall(r"\(HF\) d2: crashing: is restarted", machine.log())) == 2

@@ -13,11 +13,14 @@
 #include <unistd.h>
 
 static void (*die)(const struct domain_obituary *o);
+static bool (*is_kept)(const struct domain *d);
 static unsigned builds;
 static bool build_fails, off, threads_fail;
 
-void domain_set_death_hook(void (*hook)(const struct domain_obituary *o)) {
+void domain_set_death_hook(void (*hook)(const struct domain_obituary *o),
+                           bool (*keep)(const struct domain *d)) {
     die = hook;
+    is_kept = keep;
 }
 int guest_build(const struct guest_config *cfg) {
     (void)cfg;
@@ -42,7 +45,8 @@ void machine_power_off(void) {
     longjmp(panic_jump, 1); /* never returns */
 }
 
-static struct guest_config cfg = {.domid = 1, .name = "domU1"};
+static struct guest_config cfg = {
+    .domid = 1, .name = "domU1", .on_end = {[END_REBOOT] = END_RESTART}, .restart_limit = 2};
 
 static void dies(enum shutdown_reason reason) {
     struct domain_obituary o = {.id = 1, .name = "domU1", .reason = reason, .config = &cfg};
@@ -115,12 +119,51 @@ static void reboot_that_fails(void **s) {
     assert_true(off);
 }
 
+static void failures_are_limited(void **s) {
+    (void)s;
+    domains(2);
+    boot_done();
+    cfg.on_end[END_CRASH] = cfg.on_end[END_WATCHDOG] = END_RESTART;
+    dies(SHUT_CRASH);
+    dies(SHUT_REBOOT); /* does not count */
+    dies(SHUT_WATCHDOG);
+    assert_int_equal(builds, 3);
+    dies(SHUT_CRASH);
+    assert_int_equal(builds, 3);
+    assert_logged("d1: domU1: was restarted 2 times already");
+    assert_logged("d1: domU1: stays dead after its crash");
+    assert_false(off);
+}
+
+static void actions_are_taken(void **s) {
+    struct domain d = {.id = 1, .name = "domU1", .config = &cfg};
+
+    (void)s;
+    domains(3);
+    boot_done();
+    cfg.on_end[END_REBOOT] = END_DESTROY;
+    dies(SHUT_REBOOT);
+    assert_int_equal(builds, 0);
+    assert_logged("d1: domU1: stays dead after its reboot");
+    cfg.on_end[END_CRASH] = END_PRESERVE;
+    d.reason = SHUT_POWEROFF;
+    assert_false(is_kept(&d));
+    d.reason = SHUT_CRASH;
+    assert_true(is_kept(&d));
+    cfg.on_end[END_POWEROFF] = END_HALT_MACHINE;
+    assert_false(off);
+    dies(SHUT_POWEROFF);
+    assert_true(off);
+    assert_logged("d1: domU1: its end is the machine's: powering off");
+}
+
 /* restart.c counts from the machine's start: each test has a process of its own. */
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(last_one_turns_off), cmocka_unit_test(not_while_others_are_built),
         cmocka_unit_test(none_started),       cmocka_unit_test(reboot),
-        cmocka_unit_test(reboot_that_fails),
+        cmocka_unit_test(reboot_that_fails),  cmocka_unit_test(failures_are_limited),
+        cmocka_unit_test(actions_are_taken),
     };
     bool failed = false;
 

@@ -548,7 +548,7 @@ static void run_seed(uint64_t seed) {
         timer_init(&shared[i].timer, shared_fired, &shared[i]);
     }
     domains_init();
-    domain_set_death_hook(on_death);
+    domain_set_death_hook(on_death, NULL);
     clerk = hv_thread_create(clerk_main, NULL);
     for (struct slot *s = slots; s < slots + SLOTS; s++)
         start_builder(s);
