@@ -308,7 +308,7 @@ test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin $(F)/xen/.comp
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
     $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
-    build/guests/selftest.bin
+    build/guests/selftest.bin build/guests/pair.bin
 .PHONY: guests
 guests: $(GUESTS)
 
@@ -342,6 +342,20 @@ build/guests/selftest/%.o: $(SELFTEST)/% $(wildcard $(SELFTEST)/*.h) build/setup
 build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/selftest.elf $(SELFTEST_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/selftest.elf $@
+
+# Two domains run the pair guest, which shares the self-test's start and runtime.
+PAIR := build/guests/pair
+PAIR_OBJS := $(patsubst tests/%,build/%.o,$(wildcard tests/guests/pair/*.[cS])) \
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o gicbase.c.o)
+
+$(PAIR)/%.o: tests/guests/pair/% $(wildcard tests/guests/pair/*.h $(SELFTEST)/*.h) build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
+
+$(PAIR).bin: $(PAIR_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o $(PAIR).elf $(PAIR_OBJS)
+	$(Q)$(OBJCOPY) -O binary $(PAIR).elf $@
 
 # The bench guest shares the self-test's start and runtime; the plugin counts for QEMU.
 BENCH := build/guests/bench

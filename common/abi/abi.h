@@ -3,6 +3,7 @@
 #define ABI_ABI_H
 
 #include <hv/console.h>
+#include <hv/list.h>
 #include <hv/spinlock.h>
 #include <hv/timer.h>
 #include <hv/types.h>
@@ -63,6 +64,13 @@ struct vcpu_events {
     uint32_t virq_port[NR_VIRQS]; /* 0: not bound; atomic */
 };
 
+/* A channel of the device tree, from one end. */
+struct static_evtchn {
+    struct list link;
+    uint32_t port, to; /* ours, and that of domain `remote` */
+    hv_domid_t remote;
+};
+
 /* common/abi/evtchn.h says more. Guarded by lock where nothing else is said. */
 struct events {
     spinlock_t lock;        /* RANK_EVTCHN */
@@ -74,6 +82,7 @@ struct events {
     bool changing;          /* atomic: events_change_begin() */
     uint32_t pollers;       /* atomic: vCPUs that poll */
     struct vcpu_events *vcpu;
+    struct list fixed; /* struct static_evtchn; not changed once the domain runs */
 };
 
 struct maptrack_entry;

@@ -77,6 +77,8 @@ static inline struct evtchn *evtchn_lookup(const struct domain *d, uint32_t port
 
 /* 0 or -ENOMEM. The shared info is there. */
 int events_create(struct domain *d) __must_check;
+/* d can be found by its number, none of its vCPUs runs yet: its static channels are connected. */
+void events_start(struct domain *d);
 /* Everything others could reach: every port is closed. No vCPU of d runs any more. Preempts. */
 void events_quiesce(struct domain *d);
 void events_destroy(struct domain *d);

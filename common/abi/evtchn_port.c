@@ -4,6 +4,7 @@
  */
 #include <hv/bits.h>
 #include <hv/errno.h>
+#include <hv/events.h>
 #include <hv/mm.h>
 #include <hv/policy.h>
 #include <hv/vcpu.h>
@@ -149,6 +150,22 @@ void evtchn_unused(struct domain *d, struct evtchn *e) {
 
 /* ---- two ends ---- */
 
+/* The bind lock and both locks are held. */
+static void connect(struct domain *d, struct evtchn *e, struct domain *rd, struct evtchn *r) {
+    e->u.remote.domain = rd;
+    e->u.remote.port = r;
+    r->u.remote.domain = d;
+    r->u.remote.port = e;
+    e->state = r->state = EVTCHN_INTERDOMAIN;
+    /* Whoever waits for the other end may have missed what was sent before. */
+    evtchn_set_pending(d, e);
+}
+
+/* Both ends of what is unbound change under the bind lock only, which is held. */
+static bool waits_for(const struct evtchn *e, const struct domain *d) {
+    return e && READ_ONCE(e->state) == EVTCHN_UNBOUND && e->u.unbound == d->id;
+}
+
 int evtchn_bind(struct domain *d, struct evtchn *e, hv_domid_t domid, uint32_t to) {
     struct domain *rd;
     struct evtchn *r = NULL;
@@ -158,25 +175,58 @@ int evtchn_bind(struct domain *d, struct evtchn *e, hv_domid_t domid, uint32_t t
     rd = domain_by_id(domid);
     if (rd) {
         r = evtchn_lookup(rd, to);
-        /* Both ends of what is unbound change under the bind lock only. */
-        if (!r || READ_ONCE(r->state) != EVTCHN_UNBOUND || r->u.unbound != d->id)
+        if (!waits_for(r, d))
             rc = -EINVAL;
         else
             rc = domains_may_share(d, rd) ? 0 : -EPERM;
     }
     if (!rc) {
         spin_lock_pair(&e->lock, &r->lock);
-        e->u.remote.domain = rd;
-        e->u.remote.port = r;
-        r->u.remote.domain = d;
-        r->u.remote.port = e;
-        e->state = r->state = EVTCHN_INTERDOMAIN;
-        /* Whoever waits for the other end may have missed what was sent before. */
-        evtchn_set_pending(d, e);
+        connect(d, e, rd, r);
         spin_unlock_pair(&e->lock, &r->lock);
     }
     spin_unlock(&bind_lock);
     return rc;
+}
+
+int evtchn_make_static(struct domain *d, uint32_t port, hv_domid_t remote, uint32_t to) {
+    struct static_evtchn *s = hv_zalloc(sizeof(*s));
+    struct evtchn *e;
+    int rc = s ? evtchn_alloc_at(d, port, &e) : -ENOMEM;
+
+    if (rc) {
+        hv_free(s);
+        return rc;
+    }
+    *s = (struct static_evtchn){.port = port, .to = to, .remote = remote};
+    list_append(&d->abi->events.fixed, &s->link);
+    spin_lock(&e->lock);
+    e->u.unbound = remote;
+    e->state = EVTCHN_UNBOUND;
+    spin_unlock(&e->lock);
+    return 0;
+}
+
+/* Unless the other end is not there, or its guest has made something else of it. */
+static void start_static(struct domain *d, const struct static_evtchn *s) {
+    struct evtchn *e = evtchn_lookup(d, s->port), *r = NULL;
+    struct domain *rd;
+
+    spin_lock(&bind_lock);
+    rd = domain_by_id(s->remote);
+    if (rd)
+        r = evtchn_lookup(rd, s->to);
+    if (waits_for(r, d) && waits_for(e, rd)) {
+        spin_lock_pair(&e->lock, &r->lock);
+        connect(d, e, rd, r);
+        spin_unlock_pair(&e->lock, &r->lock);
+    }
+    spin_unlock(&bind_lock);
+}
+
+void events_start(struct domain *d) {
+    list_for_each(l, &d->abi->events.fixed)
+        start_static(d, list_entry(l, struct static_evtchn, link));
 }
 
 int evtchn_wait_for(struct domain *d, struct evtchn *e, hv_domid_t domid) {
@@ -271,6 +321,7 @@ int events_create(struct domain *d) {
     struct shared_info *s = d->abi->shared_info;
 
     spin_lock_init(&ev->lock, RANK_EVTCHN, "events");
+    list_init(&ev->fixed);
     ev->vcpu = hv_zalloc(d->max_vcpus * sizeof(ev->vcpu[0]));
     ev->first_free = 1;
     if (!ev->vcpu)
@@ -296,6 +347,7 @@ void events_destroy(struct domain *d) {
         hv_free(ev->bucket[i]);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         vcpu_info_release(&ev->vcpu[i]);
+    list_for_each_safe(l, next, &ev->fixed) hv_free(list_entry(l, struct static_evtchn, link));
     hv_free(ev->vcpu);
     hv_free(ev->used);
     hv_free(ev->bucket);

@@ -137,6 +137,7 @@ static unsigned abi_audit(struct domain *d) {
 
 void abi_init(void) {
     static const struct domain_abi_ops ops = {.create = abi_create,
+                                              .start = events_start,
                                               .die = abi_die,
                                               .destroy = abi_destroy,
                                               .free = abi_free,

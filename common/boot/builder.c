@@ -180,6 +180,7 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
         d->config = cfg;
         d->max_grant_version = cfg->max_grant_version;
         d->privileged = cfg->privileged;
+        d->max_evtchn_port = cfg->max_evtchn_port;
         if (add_static(d, cfg)) {
             domain_destroy(d);
             return NULL;
@@ -207,6 +208,9 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
 static int fill(struct domain *d, const struct guest_config *cfg, const struct kernel_image *img,
                 const struct guest_layout *l, const struct guest_devices *dev) {
     int rc = guest_sched_apply(cfg, d);
+
+    if (!rc)
+        rc = static_evtchns_make(d, cfg);
 
     if (!rc)
         rc = load_kernel(d, cfg, img, l);

@@ -148,6 +148,21 @@ static int read_grant_version(struct guest_config *cfg) {
     return 0;
 }
 
+static int read_event_channels(struct guest_config *cfg) {
+    static const char prop[] = "max_event_channels";
+    uint32_t n;
+    int rc = read_u32(cfg, prop, true, &n);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc)
+        return rc;
+    if (!n || n > GUEST_EVTCHNS_MAX)
+        return guest_error(cfg, cfg->node, prop, "expected 1 to %u, got %u", GUEST_EVTCHNS_MAX, n);
+    cfg->max_evtchn_port = n;
+    return 0;
+}
+
 /* on-poweroff and its like, and how often a domain that fails is started again. */
 static int read_ends(struct guest_config *cfg) {
     static const char *const names[] = {"on-poweroff", "on-reboot", "on-crash", "on-watchdog"};
@@ -289,7 +304,8 @@ static int read_modules(struct guest_config *cfg, unsigned *lines) {
             rc = read_module(cfg, node, &cfg->ramdisk_node, &cfg->ramdisk);
         } else if (fdt_compatible(cfg->fdt, node, "multiboot,device-tree")) {
             rc = read_module(cfg, node, &cfg->tree_node, &cfg->tree);
-        } else if (!fdt_compatible(cfg->fdt, node, "xen,vcpu")) { /* hv/guest_sched.h reads these */
+        } else if (!fdt_compatible(cfg->fdt, node, "xen,vcpu") && /* hv/guest_sched.h reads these */
+                   !fdt_compatible(cfg->fdt, node, "xen,evtchn-v1")) {
             ignored(cfg, node, NULL, "not a known module", lines);
         }
         if (rc)
@@ -335,6 +351,7 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "#xen,static-mem-address-cells",
                                        "#xen,static-mem-size-cells",
                                        "holdfast,pci-functions",
+                                       "max_event_channels",
                                        "capabilities",
                                        "on-poweroff",
                                        "on-reboot",
@@ -346,10 +363,14 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "holdfast,cap",
                                        "holdfast,budget-us",
                                        "holdfast,period-us"};
-    static const char *const known[] = {
-        "xen,shared-mem", "max_grant_frames", "max_maptrack_frames", "max_event_channels",
-        "vcpu-affinity",  "colors",           "llc-colors",          "sve",
-        "xen,passthrough"};
+    static const char *const known[] = {"xen,shared-mem",
+                                        "max_grant_frames",
+                                        "max_maptrack_frames",
+                                        "vcpu-affinity",
+                                        "colors",
+                                        "llc-colors",
+                                        "sve",
+                                        "xen,passthrough"};
     const char *name;
     int off;
 
@@ -378,7 +399,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
                                  .bootargs = "",
                                  .on_end = {[END_REBOOT] = END_RESTART},
                                  .restart_limit = RESTART_LIMIT,
-                                 .max_grant_version = 1};
+                                 .max_grant_version = 1,
+                                 .max_evtchn_port = 1023};
     cfg->vpl011 = fdt_flag(fdt, node, "vpl011");
     cfg->pv_console = fdt_flag(fdt, node, "holdfast,pv-console");
     rc = read_name(cfg);
@@ -394,6 +416,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_grant_version(cfg);
     if (!rc)
         rc = read_ends(cfg);
+    if (!rc)
+        rc = read_event_channels(cfg);
     if (!rc)
         rc = read_capabilities(cfg);
     if (!rc)

@@ -90,6 +90,13 @@ static const struct guest_config *guest_named(const char *name) {
     return NULL;
 }
 
+const struct guest_config *guest_of_node(int node) {
+    for (const struct guest_config *g = guests; g < guests + nr_guests; g++)
+        if (g->good && g->node == node)
+            return g;
+    return NULL;
+}
+
 /* Two names after each other are a pair; one that names nobody costs a line and that pair. */
 static void read_pairs(const void *fdt, int chosen) {
     static const char prop[] = "holdfast,allow-pairs";

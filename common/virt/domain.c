@@ -174,6 +174,8 @@ void domain_start(struct domain *d) {
     spin_lock(&domains_lock);
     list_append(&domains, &d->link);
     spin_unlock(&domains_lock);
+    if (d->abi)
+        abi_ops->start(d);
     /* It may be shut down from here on; vCPU 0 is claimed, so it is counted when it comes online.
      */
     __atomic_store_n(&d->state, DOMAIN_RUNNING, __ATOMIC_RELEASE);

@@ -8,6 +8,7 @@ struct domain_abi; /* common/abi */
 
 struct domain_abi_ops {
     int (*create)(struct domain *d); /* sets d->abi; 0 or -ENOMEM */
+    void (*start)(struct domain *d); /* it can be found by its number; no vCPU runs yet */
     /* No vCPU runs any more, and nothing has been freed: gives up what it has of other domains, and
      * tells them off. Preemptible. */
     void (*die)(struct domain *d);

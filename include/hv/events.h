@@ -29,6 +29,15 @@ int evtchn_alloc_internal(struct domain *d, hv_domid_t remote,
 void evtchn_notify(struct domain *d, uint32_t port);
 
 /*
+ * A channel of the device tree: d's port waits for port `to` of domain `remote`, and is connected
+ * to it by events_start() of whichever of the two starts later, again after each restart. Before d
+ * runs. -ENOSPC: beyond d's last port, -EEXIST, -ENOMEM.
+ */
+#define EVTCHN_STATIC_MAX 4095u /* of the 2-level ABI, with which every guest starts */
+int evtchn_make_static(struct domain *d, uint32_t port, hv_domid_t remote,
+                       uint32_t to) __must_check;
+
+/*
  * For SCHEDOP_poll. While a vCPU is polling, every event of its domain that becomes pending, masked
  * or not, wakes it. The current vCPU: evtchn_poll_begin(), then test its ports and vcpu_block() in
  * turn (an event between the two is not lost), then evtchn_poll_end().

@@ -28,6 +28,13 @@ void guests_init(const void *fdt);
 /* Builds and starts the domains in a thread of their own, in the order of the tree. */
 void guests_start(void);
 
+/* The domain of a node; NULL: of none that may start. */
+const struct guest_config *guest_of_node(int node);
+
+/* The event channels its node asks for, with its ports; connected when both ends have started. 0 or
+ * an error that has been told. */
+int static_evtchns_make(struct domain *d, const struct guest_config *cfg) __must_check;
+
 /* Builds and starts one domain; its line (started, or error) is printed. Thread context. */
 int guest_build(const struct guest_config *cfg) __must_check;
 

@@ -58,7 +58,7 @@ class Domain:
     kernel_properties: dict = dataclasses.field(default_factory=dict)
     ramdisk_properties: dict = dataclasses.field(default_factory=dict)
     devices: object = None
-    nodes: str = ""
+    nodes: str = ""  # more children, as source
 
     def source(self, modules):
         """Device tree source of the node; `modules` gives (address, size) of a file."""

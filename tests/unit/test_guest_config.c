@@ -146,12 +146,15 @@ static void variants(void **s) {
     assert_string_equal(cfg.bootargs, "");
 
     assert_false(cfg.privileged);
+    assert_int_equal(cfg.max_evtchn_port, 1023);
     put_text(U, "capabilities", "control");
+    put_cells(U, "max_event_channels", 1, 131071);
     put_text(U, "xen,enhanced", "disabled");
     drop(U, "vpl011");
     drop(U, "nr_spis");
     assert_int_equal(parse(), 0);
     assert_true(cfg.privileged);
+    assert_int_equal(cfg.max_evtchn_port, 131071);
     assert_false(cfg.pv_console);
     put(U, "holdfast,pv-console", NULL, 0);
     assert_false(cfg.enhanced);
@@ -309,6 +312,12 @@ static void spis_bytes(void) {
 static void p2m_0(void) {
     put_cells(U, "xen,domain-p2m-mem-mb", 1, 0);
 }
+static void no_event_channels(void) {
+    put_cells(U, "max_event_channels", 1, 0);
+}
+static void too_many_event_channels(void) {
+    put_cells(U, "max_event_channels", 1, 131072);
+}
 static void capability_unknown(void) {
     put_text(U, "capabilities", "hardware");
 }
@@ -428,6 +437,8 @@ static void refused(void **s) {
         {spis_many, U ": nr_spis: expected at most 960, got 961"},
         {spis_bytes, U ": nr_spis: expected 1 cell, got 2 bytes"},
         {p2m_0, U ": xen,domain-p2m-mem-mb: expected 1 to 4096 MiB, got 0"},
+        {no_event_channels, U ": max_event_channels: expected 1 to 131071, got 0"},
+        {too_many_event_channels, U ": max_event_channels: expected 1 to 131071, got 131072"},
         {capability_unknown, U ": capabilities: expected \"control\""},
         {capabilities_number, U ": capabilities: expected \"control\""},
         {enhanced_unknown, U ": xen,enhanced: expected \"enabled\", \"legacy\", \"no-xenstore\" or "
