@@ -224,19 +224,40 @@ $(INITRD_DEVICES): scripts/mkinitrd.sh $(F)/busybox/.complete $(F)/kernel/.compl
 
 # HV_BOOTARGS= is Holdfast's command line in `make run`.
 HV_BOOTARGS ?=
-build/images/run.cmd: dts/run.cmd FORCE
+# PROFILE=passthrough: domU1 owns an nvme disk and a network card.
+PROFILE ?=
+RUN := build/images/run$(PROFILE:%=-%)
+ifeq ($(PROFILE),passthrough)
+    RUN_INITRD := $(INITRD_DEVICES)
+    RUN_DOMU1 := fdt set /chosen/domU1 holdfast,pci-functions "0000:00:02.0" "0000:00:03.0"
+    RUN_FILES := build/images/nvme.img
+    RUN_FLAGS := -drive if=none,id=nvme,format=raw,file=build/images/nvme.img \
+        -device nvme,drive=nvme,serial=holdfast,addr=2 \
+        -netdev user,id=net -device e1000e,netdev=net,addr=3
+else ifeq ($(PROFILE),)
+    RUN_INITRD := $(INITRD)
+else
+    $(error PROFILE=$(PROFILE) is not known; there is "passthrough")
+endif
+
+build/images/nvme.img:
 	@mkdir -p $(@D)
-	@sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|' $< >$@.new
+	@truncate -s 256M $@
+
+$(RUN).cmd: dts/run.cmd FORCE
+	@mkdir -p $(@D)
+	@sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|; s|@INITRD@|$(notdir $(RUN_INITRD))|; s|@DOMU1@|$(RUN_DOMU1)|' \
+	    $< >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-build/images/disk.img: scripts/mkdisk.sh build/images/run.cmd $(B)/holdfast.bin $(KERNEL) $(INITRD)
+$(RUN).img: scripts/mkdisk.sh $(RUN).cmd $(B)/holdfast.bin $(KERNEL) $(RUN_INITRD)
 	$(say) DISK $@
-	@scripts/mkdisk.sh $@ build/images/run.cmd $(B)/holdfast.bin $(KERNEL) $(INITRD)
+	@scripts/mkdisk.sh $@ $(RUN).cmd $(B)/holdfast.bin $(KERNEL) $(RUN_INITRD)
 
 # QEMU_FLAGS= adds to QEMU's command line.
 .PHONY: run
-run: build/setup-run.mk build/images/disk.img
-	@scripts/run.sh build/images/disk.img $(QEMU_FLAGS)
+run: build/setup-run.mk $(RUN).img $(RUN_FILES)
+	@scripts/run.sh $(RUN).img $(RUN_FLAGS) $(QEMU_FLAGS)
 
 # --- testing ----------------------------------------------------------------
 
@@ -429,6 +450,7 @@ help:
 	    '  LLVM=1              clang and ld.lld instead of gcc' \
 	    '  CROSS_COMPILE=      prefix of the cross tools' \
 	    '  V=1                 show the commands' \
+	    '  PROFILE=passthrough make run with an nvme disk and a network card for domU1' \
 	    '  HV_BOOTARGS=        command line of Holdfast in make run' \
 	    '  QEMU_FLAGS=         more options for QEMU in make run' \
 	    '  TESTS=              arguments for pytest in make test and make system'

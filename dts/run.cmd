@@ -12,7 +12,7 @@ setenv file holdfast.bin; run get; setenv hv_addr ${addr}
 # Its bss lies behind the file.
 setexpr next ${next} + 0x200000
 setenv file Image; run get; setenv kernel_addr 0x${addr}; setenv kernel_size 0x${size}
-setenv file initrd.gz; run get; setenv initrd_addr 0x${addr}; setenv initrd_size 0x${size}
+setenv file @INITRD@; run get; setenv initrd_addr 0x${addr}; setenv initrd_size 0x${size}
 
 fdt addr ${fdtcontroladdr}
 fdt move ${fdtcontroladdr} ${next} 0x100000
@@ -43,6 +43,7 @@ fdt set /chosen/domU1 \#size-cells <2>
 fdt set /chosen/domU1 cpus <2>
 fdt set /chosen/domU1 memory <0 0x80000>
 fdt set /chosen/domU1 vpl011
+@DOMU1@
 fdt mknode /chosen/domU1 ramdisk
 fdt set /chosen/domU1/ramdisk compatible "multiboot,ramdisk" "multiboot,module"
 fdt set /chosen/domU1/ramdisk reg <0 ${initrd_addr} 0 ${initrd_size}>

@@ -74,7 +74,8 @@ def test_the_disk_of_make_run():
     """U-Boot's default environment finds the disk and its script by itself."""
     disk = BUILD / "tests/disk.img"
     script = BUILD / "tests/run.cmd"
-    script.write_text((ROOT / "dts/run.cmd").read_text().replace("@HV_BOOTARGS@", ""))
+    text = (ROOT / "dts/run.cmd").read_text().replace("@INITRD@", INITRD.name)
+    script.write_text(text.replace("@HV_BOOTARGS@", "").replace("@DOMU1@", ""))
     holdfast = BUILD / "tests/holdfast.bin"
     holdfast.write_bytes(HOLDFAST.read_bytes())
     subprocess.run(

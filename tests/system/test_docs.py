@@ -22,6 +22,21 @@ def test_the_guest_of_the_readme():
         machine.expect(r"\(d1\) guest [^\n]*: userspace up", timeout=120)
 
 
+def test_the_guest_of_the_passthrough_guide():
+    inside = re.search(r"\{\n(.*)\};", example("docs/passthrough.md", "/chosen {"), re.S).group(1)
+    disk = BUILD / "tests/docs-disk.img"
+    disk.write_bytes(bytes(1 << 20))
+    options = ["-drive", f"if=none,id=disk,format=raw,file={disk}"]
+    options += ["-device", "nvme,drive=disk,serial=holdfast,addr=2"]
+    machine = Machine("docs-passthrough", [], chosen=inside, options=options)
+    initrd = BUILD / "images/initrd-devices.gz"
+    for file, at in ((LINUX, "0x50000000"), (initrd, "0x58000000")):
+        machine.command += ["-device", f"loader,file={file},addr={at},force-raw=on"]
+    with machine:
+        machine.expect(r"\(d1\) guest [^\n]*: userspace up", timeout=120)
+        machine.domain(1).run("dd if=/dev/nvme0n1 of=/dev/null bs=64k", timeout=60)
+
+
 def test_the_pool_and_affinity_of_the_scheduling_guide():
     """In one machine: a domain in the pool, and one whose vCPU is bound to a CPU that is not in its."""
     pool = example("docs/scheduling.md", "fast: fast {")

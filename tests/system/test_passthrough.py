@@ -250,3 +250,19 @@ def test_devices_that_cannot_be_had():
             assert f"error: /chosen/wrong{n}/device-tree: /passthrough/rtc@9010000: {line}" in log
         assert "error: /chosen/garbage/device-tree: reg: expected a device tree" in log
         machine.domain(1).wait_up(timeout=120)
+
+
+def test_make_run_with_devices():
+    """PROFILE=passthrough: U-Boot leaves its devices at work; the disk and the card become domU1's."""
+    domains = [Domain("domU1"), Domain("domU2")]
+    machine = Machine("passthrough-run", domains)
+    machine.command = ["make", "-s", "run", "PROFILE=passthrough"]
+    with machine:
+        machine.expect_all([f"guest {d.name}: userspace up" for d in domains], timeout=240)
+        domain = machine.domain(1)
+        assert domain.run("ls /dev/nvme0n1") == "/dev/nvme0n1"
+        domain.run("ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; sleep 3; ping -c 1 10.0.2.2", timeout=90)
+        for number in (1, 2):
+            machine.domain(number).type("poweroff -f")
+            machine.expect(f"d{number}: domU{number}: powered off", timeout=60)
+        assert machine.wait_exit() == 0
