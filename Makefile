@@ -266,6 +266,7 @@ run: build/setup-run.mk $(RUN).img $(RUN_FILES)
 test: build/setup-test.mk
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory system
 
@@ -418,9 +419,10 @@ bench-trace: bench-build
 mutants: build/setup-test.mk build/include/.complete
 	@MODEL_STEPS=$(or $(MODEL_STEPS),15000) tests/mutation/mm.py
 
-# The model test at length. MODEL_SEED= chooses the operations.
+# The model test at length, with new operations every time; MODEL_SEED= does the same ones again.
 model: $(U)/test_p2m_model
-	@MODEL_STEPS=$(or $(MODEL_STEPS),1000000) $<
+	@MODEL_STEPS=$(or $(MODEL_STEPS),1000000) MODEL_RUNS=$(or $(MODEL_RUNS),8) \
+	    MODEL_SEED=$(or $(MODEL_SEED),$(shell date +%s)) $<
 
 # Proofs of the memory core by CBMC, and a search of its lock protocol by Spin.
 .PHONY: proofs spin

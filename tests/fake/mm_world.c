@@ -160,9 +160,9 @@ struct cached {
     uint64_t vttbr, gfn, mfn;
     uint64_t first, last; /* gfns of the leaf it was found in */
 };
-#define MAX_CACHED 8192u
+#define MAX_CACHED 256u
 static struct cached cached[MAX_CACHED];
-static unsigned nr_cached;
+static unsigned nr_cached, oldest;
 unsigned tlb_flushes_vmid, tlb_flushes_ipa, tlb_flushes_hyp;
 
 void tlb_forget_all(void) {
@@ -176,9 +176,7 @@ void tlb_touch(struct p2m *p2m, uint64_t g) {
 
     if (!pte_is_valid(e))
         return;
-    if (nr_cached == MAX_CACHED)
-        memmove(cached, cached + 1, --nr_cached * sizeof(cached[0]));
-    cached[nr_cached++] =
+    cached[nr_cached < MAX_CACHED ? nr_cached++ : oldest++ % MAX_CACHED] =
         (struct cached){p2m->vttbr, g, (pte_addr(e) >> PAGE_SHIFT) + offset, g - offset,
                         g - offset + (1ULL << (pt_level_shift(level) - PAGE_SHIFT)) - 1};
 }

@@ -2,9 +2,10 @@
  */
 /* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/pt.c common/mm/pt_page.c common/mm/pt_read.c common/mm/p2m.c common/mm/p2m_global.c common/mm/p2m_map.c common/mm/p2m_unmap.c common/mm/p2m_pool.c common/mm/p2m_populate.c common/mm/p2m_audit.c tests/fake/mm_world.c */
 /*
- * MODEL_STEPS=n and MODEL_SEED=s in the environment choose the run; a failure prints both. Memory
- * is squeezed at random, the heap to its last n pages and the table pool likewise, so that every
- * allocation fails in turn.
+ * MODEL_STEPS operations are done in MODEL_RUNS processes, as many at a time as there are CPUs; the
+ * seed of the first is MODEL_SEED, of the next one more. A failure prints what makes its run again.
+ * Memory is squeezed, the heap to its last n pages and the table pool likewise: at random for a
+ * while, and for one operation to 0, 1, 2... so that each of its allocations fails in turn.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -24,7 +27,7 @@
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
-#define RAM MB(24)
+#define RAM MB(16)
 #define FRAMES (RAM >> PAGE_SHIFT)
 #define NR_DOMS 2u
 #define WINDOW 1300u          /* gfns looked at: three tables' worth, the ends inside */
@@ -51,7 +54,7 @@ struct fact {
 struct page_fact {
     int owner; /* -1: free, or the hypervisor's */
     bool allocated, xenheap;
-    unsigned refs;
+    unsigned refs, writers;
 };
 static struct fact fact[NR_DOMS][WINDOW];
 static struct page_fact page_fact[FRAMES];
@@ -60,7 +63,7 @@ static uint64_t tot[NR_DOMS];
 static struct domain dom[NR_DOMS];
 static uint64_t max_pages = 2000;
 
-static unsigned long seed, step, steps;
+static unsigned long seed, operations, wanted;
 static uint64_t rng;
 static unsigned rnd(unsigned n) {
     rng = rng * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -70,8 +73,8 @@ static unsigned rnd(unsigned n) {
 #define CHECK(c)                                                                                   \
     do {                                                                                           \
         if (!(c)) {                                                                                \
-            fprintf(stderr, "%s:%d: %s\nMODEL_SEED=%lu MODEL_STEPS=%lu\n", __FILE__, __LINE__, #c, \
-                    seed, step + 1);                                                               \
+            fprintf(stderr, "%s:%d: %s\nagain: MODEL_RUNS=1 MODEL_SEED=%lu MODEL_STEPS=%lu\n",     \
+                    __FILE__, __LINE__, #c, seed, operations + 1);                                 \
             abort();                                                                               \
         }                                                                                          \
     } while (0)
@@ -93,7 +96,8 @@ static void fact_put(uint64_t m) {
     CHECK(!p->allocated);
     if (!p->xenheap)
         tot[p->owner]--;
-    *p = (struct page_fact){-1, false, false, 0};
+    CHECK(!p->writers);
+    *p = (struct page_fact){.owner = -1};
 }
 static void fact_give_up(uint64_t m) {
     CHECK(pf(m)->allocated);
@@ -120,6 +124,7 @@ static uint64_t fact_gfn(unsigned d, uint64_t m) {
 
 static struct {
     struct page_info *page[MAX_HELD];
+    bool writable[MAX_HELD];
     unsigned n;
 } held;
 static struct {
@@ -135,34 +140,34 @@ static uint64_t nr_squeezed;
 static struct page_list pool_squeezed[NR_DOMS] = {PAGE_LIST_INIT, PAGE_LIST_INIT};
 static uint32_t nr_pool_squeezed[NR_DOMS];
 
-static void squeeze_heap(unsigned leave) {
+/* The heap has so many pages left, or as many as there are. */
+static void squeeze_heap(uint64_t leave) {
+    uint64_t have = heap_free_pages();
     struct page_info *page;
 
-    while (heap_free_pages() > leave && (page = heap_alloc(0))) {
+    for (; have > leave && (page = heap_alloc(0)); have--, nr_squeezed++)
         page_list_push(&squeezed, page);
-        nr_squeezed++;
-    }
-}
-static void release_heap(void) {
-    for (struct page_info *page; (page = page_list_pop(&squeezed)); nr_squeezed--)
+    for (; have < leave && (page = page_list_pop(&squeezed)); have++, nr_squeezed--)
         heap_free(page, 0);
 }
+static void release_heap(void) {
+    squeeze_heap(UINT64_MAX);
+}
 /* As if the pool were smaller. */
-static void squeeze_pool(unsigned d, unsigned leave) {
-    while (dom[d].p2m.pool_free > leave) {
-        page_list_push(&pool_squeezed[d], page_list_pop(&dom[d].p2m.pool));
-        dom[d].p2m.pool_free--;
-        dom[d].p2m.pool_total--;
-        nr_pool_squeezed[d]++;
+static void squeeze_pool(unsigned d, uint32_t leave) {
+    struct p2m *p = &dom[d].p2m;
+    struct page_list *out = &pool_squeezed[d];
+
+    for (; p->pool_free > leave; p->pool_free--, p->pool_total--, nr_pool_squeezed[d]++)
+        page_list_push(out, page_list_pop(&p->pool));
+    for (; p->pool_free < leave && nr_pool_squeezed[d]; nr_pool_squeezed[d]--) {
+        page_list_push(&p->pool, page_list_pop(out));
+        p->pool_free++;
+        p->pool_total++;
     }
 }
 static void release_pool(unsigned d) {
-    for (struct page_info *page; (page = page_list_pop(&pool_squeezed[d]));) {
-        page_list_push(&dom[d].p2m.pool, page);
-        dom[d].p2m.pool_free++;
-        dom[d].p2m.pool_total++;
-        nr_pool_squeezed[d]--;
-    }
+    squeeze_pool(d, UINT32_MAX);
 }
 static bool squeezing(unsigned d) {
     return nr_squeezed || nr_pool_squeezed[d];
@@ -177,36 +182,66 @@ static void compare_range(unsigned d, unsigned from, unsigned to) {
 
         CHECK(t == fact[d][i].type);
         CHECK(t == P2M_INVALID ? mfn_eq(m, INVALID_MFN) : m.mfn == fact[d][i].mfn);
-        if (in_set(t, P2M_TRACKED)) {
-            CHECK(page_get_gfn(mfn_to_page(m)).gfn == G0 + i);
-        }
     }
+}
+
+/* A leaf or a run of holes, as far as it lies in the window: nothing lies beyond. */
+static int compare_entry(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
+    const struct fact *facts = arg;
+    uint64_t g = va >> PAGE_SHIFT, end = g + (size >> PAGE_SHIFT);
+    uint64_t m = pte_addr(e) >> PAGE_SHIFT;
+
+    (void)level;
+    if (e) {
+        CHECK(g >= G0 && end <= G0 + WINDOW);
+    }
+    for (g = MAX(g, G0); g < MIN(end, G0 + WINDOW); g++, m++) {
+        struct fact f = facts[g - G0];
+
+        CHECK(e ? f.type == pte_sw(e) && f.mfn == m : f.type == P2M_INVALID);
+    }
+    return 0;
 }
 
 static uint64_t heap_total;
 
+static void compare_page(uint64_t n, uint64_t g) {
+    const struct page_fact *p = &page_fact[n];
+    const struct page_info *page = frame_table + (BASE >> PAGE_SHIFT) + n;
+
+    CHECK((page->count_info & PGC_COUNT_MASK) == p->refs);
+    CHECK(!(page->count_info & PGC_allocated) == !p->allocated);
+    CHECK(!(page->count_info & PGC_xenheap) == !p->xenheap);
+    CHECK(page->u.owner == &dom[p->owner].pages);
+    CHECK(page_get_gfn(page).gfn == g);
+    CHECK(type_info_count(page->type_info) == p->writers);
+    CHECK(!(page->type_info & PGT_writable_page) == !p->writers);
+}
+
+/* Operations: of what it sees, the comparison lacks only the counting of table pages. */
+#define AUDIT_EVERY 16u
+
 static void compare_all(void) {
+    static uint64_t gfn_at[FRAMES];
     uint64_t used = nr_squeezed;
 
+    memset(gfn_at, 0xff, sizeof(gfn_at));
     world_check_locks();
     for (unsigned d = 0; d < NR_DOMS; d++) {
-        compare_range(d, 0, WINDOW);
-        CHECK(p2m_audit(&dom[d].p2m) == 0);
+        (void)pt_walk(&dom[d].p2m.pt, 0, 1ULL << dom[d].p2m.pt.addr_bits, compare_entry, fact[d]);
+        for (unsigned i = 0; i < WINDOW; i++)
+            if (in_set(fact[d][i].type, P2M_TRACKED))
+                gfn_at[fact[d][i].mfn - (BASE >> PAGE_SHIFT)] = G0 + i;
         CHECK(dom[d].pages.tot_pages == tot[d]);
+        if (operations % AUDIT_EVERY == 0)
+            CHECK(p2m_audit(&dom[d].p2m) == 0);
         used += dom[d].p2m.pool_total + nr_pool_squeezed[d];
     }
     for (uint64_t n = 0; n < FRAMES; n++) {
-        const struct page_fact *p = &page_fact[n];
-        const struct page_info *page = frame_table + (BASE >> PAGE_SHIFT) + n;
-
-        if (!p->refs)
+        if (!page_fact[n].refs)
             continue;
         used++;
-        CHECK((page->count_info & PGC_COUNT_MASK) == p->refs);
-        CHECK(!(page->count_info & PGC_allocated) == !p->allocated);
-        CHECK(!(page->count_info & PGC_xenheap) == !p->xenheap);
-        CHECK(page->u.owner == &dom[p->owner].pages);
-        CHECK(page_get_gfn(page).gfn == fact_gfn((unsigned)p->owner, n + (BASE >> PAGE_SHIFT)));
+        compare_page(n, gfn_at[n]);
     }
     CHECK(heap_free_pages() + used == heap_total);
 }
@@ -231,7 +266,7 @@ static void learn_ram(unsigned d, unsigned i, uint64_t done) {
         CHECK(pf(m.mfn)->refs == 0); /* it was free before */
         CHECK(!memcmp(phys_to_virt(mfn_to_paddr(m)), zero_page, PAGE_SIZE));
         memset(phys_to_virt(mfn_to_paddr(m)), 0x77, PAGE_SIZE);
-        *pf(m.mfn) = (struct page_fact){(int)d, true, false, 1};
+        *pf(m.mfn) = (struct page_fact){(int)d, true, false, 1, 0};
         fact[d][i] = (struct fact){P2M_RAM_RW, m.mfn};
         tot[d]++;
     }
@@ -308,7 +343,7 @@ static void op_lend(unsigned d) {
         return;
     memset(va, 0x33, PAGE_SIZE);
     CHECK(xenheap_share(va, &dom[d].pages) == 0);
-    *pf(page_to_mfn(virt_to_page(va)).mfn) = (struct page_fact){(int)d, true, true, 1};
+    *pf(page_to_mfn(virt_to_page(va)).mfn) = (struct page_fact){(int)d, true, true, 1, 0};
     lent[d].page[lent[d].n++] = virt_to_page(va);
 }
 
@@ -407,6 +442,11 @@ static void op_hold(unsigned d) {
     if (!page)
         return;
     pf(page_to_mfn(page).mfn)->refs++;
+    held.writable[held.n] = rnd(2);
+    if (held.writable[held.n]) {
+        CHECK(get_page_writable(page));
+        pf(page_to_mfn(page).mfn)->writers++;
+    }
     held.page[held.n++] = page;
 }
 static void op_let_go(void) {
@@ -415,9 +455,14 @@ static void op_let_go(void) {
     if (!held.n)
         return;
     k = rnd(held.n);
+    if (held.writable[k]) {
+        put_page_writable(held.page[k]);
+        pf(page_to_mfn(held.page[k]).mfn)->writers--;
+    }
     fact_put(page_to_mfn(held.page[k]).mfn);
     put_page(held.page[k]);
     held.page[k] = held.page[--held.n];
+    held.writable[k] = held.writable[held.n];
 }
 
 static void op_mmio(unsigned d, unsigned i, unsigned nr) {
@@ -496,18 +541,7 @@ static unsigned random_length(void) {
     }
 }
 
-static void one_step(void) {
-    unsigned d = rnd(NR_DOMS), i = rnd(WINDOW), nr = random_length();
-
-    if (rnd(4) == 0 && nr >= 512)
-        i = rnd(3) * 512 + 100; /* aligned to 2 MiB */
-    if (i >= WINDOW)
-        i = 0;
-    nr = MIN(nr, WINDOW - i);
-    for (unsigned k = 0; k < 8; k++)
-        tlb_touch(&dom[d].p2m, G0 + rnd(WINDOW));
-    tlb_touch(&dom[d].p2m, G0 + i);
-
+static void one_operation(unsigned d, unsigned i, unsigned nr) {
     switch (rnd(20)) {
     case 0:
     case 1:
@@ -572,6 +606,46 @@ static void one_step(void) {
     }
     compare_tlb();
     compare_range(d, i ? i - 1 : 0, i + nr + 1);
+    compare_all();
+    operations++;
+}
+
+#define MOST_TABLES 6u /* that one operation takes */
+#define MOST_PAGES 3u
+
+/* The same operation with no page to be had, with one, and so on. */
+static void each_allocation_fails(unsigned d, unsigned i, unsigned nr) {
+    uint64_t same = rng;
+
+    for (unsigned leave = 0; leave <= MOST_TABLES; leave++, rng = same) {
+        squeeze_pool(d, leave);
+        one_operation(d, i, nr);
+    }
+    release_pool(d);
+    for (unsigned leave = 0; leave <= MOST_PAGES; leave++, rng = same) {
+        squeeze_heap(leave);
+        one_operation(d, i, nr);
+    }
+    release_heap();
+}
+
+static void one_step(void) {
+    unsigned d = rnd(NR_DOMS), i = rnd(WINDOW), nr = random_length();
+
+    if (rnd(4) == 0 && nr >= 512)
+        i = rnd(3) * 512 + 100; /* aligned to 2 MiB */
+    if (i >= WINDOW)
+        i = 0;
+    nr = MIN(nr, WINDOW - i);
+    for (unsigned k = 0; k < 4; k++)
+        tlb_touch(&dom[d].p2m, G0 + rnd(WINDOW));
+    tlb_touch(&dom[d].p2m, G0 + i);
+    tlb_touch(&dom[d].p2m, G0 + i + nr / 2);
+    tlb_touch(&dom[d].p2m, G0 + i + nr - 1);
+    if (rnd(32) == 0)
+        each_allocation_fails(d, i, nr);
+    else
+        one_operation(d, i, nr);
 }
 
 static unsigned long env(const char *name, unsigned long def) {
@@ -580,10 +654,7 @@ static unsigned long env(const char *name, unsigned long def) {
     return s ? strtoul(s, NULL, 0) : def;
 }
 
-static void test_model(void **state) {
-    (void)state;
-    seed = env("MODEL_SEED", 1);
-    steps = env("MODEL_STEPS", 30000);
+static void run(void) {
     rng = seed * 2654435761u + 1;
     world_boot(BASE, RAM);
     p2m_global_init();
@@ -592,17 +663,46 @@ static void test_model(void **state) {
         page_fact[n].owner = -1;
     for (unsigned d = 0; d < NR_DOMS; d++)
         make(d);
-    for (step = 0; step < steps; step++) {
+    while (operations < wanted)
         one_step();
-        if (step % 64 == 0 || step + 1 == steps)
-            compare_all();
-    }
     release_heap();
     for (unsigned d = 0; d < NR_DOMS; d++)
         release_pool(d);
     for (unsigned d = 0; d < NR_DOMS; d++)
         op_rebuild(d);
     compare_all();
+}
+
+static unsigned wait_for_one(void) {
+    int status = -1;
+
+    return wait(&status) < 0 || status != 0;
+}
+
+static void test_model(void **state) {
+    unsigned long first = env("MODEL_SEED", 1), runs = env("MODEL_RUNS", 2), bad = 0;
+    unsigned long jobs = (unsigned long)MAX(sysconf(_SC_NPROCESSORS_ONLN), 1L);
+
+    (void)state;
+    wanted = env("MODEL_STEPS", 30000) / runs;
+    printf("model: %lu operations in each of %lu runs, MODEL_SEED=%lu\n", wanted, runs, first);
+    fflush(stdout);
+    for (unsigned long i = 0; i < runs; i++) {
+        pid_t pid;
+
+        if (i >= jobs)
+            bad += wait_for_one();
+        seed = first + i;
+        pid = fork();
+        assert_true(pid >= 0);
+        if (!pid) {
+            run();
+            _exit(0);
+        }
+    }
+    for (unsigned long i = 0; i < MIN(jobs, runs); i++)
+        bad += wait_for_one();
+    assert_int_equal(bad, 0);
 }
 
 int main(void) {
