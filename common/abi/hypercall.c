@@ -1,5 +1,6 @@
 /* The table of hypercalls, and the life of a domain's hypercall state. */
 #include <hv/bits.h>
+#include <hv/cmdline.h>
 #include <hv/domain.h>
 #include <hv/domain_abi.h>
 #include <hv/errno.h>
@@ -32,11 +33,15 @@ static const hypercall_t hypercalls[] = {
 
 int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args) {
     hypercall_t fn;
+    int64_t rc;
 
     if (nr >= ARRAY_SIZE(hypercalls))
         return -ENOSYS;
     fn = hypercalls[index_nospec(nr, ARRAY_SIZE(hypercalls))];
-    return fn ? fn(v, args) : -ENOSYS;
+    rc = fn ? fn(v, args) : -ENOSYS;
+    if (HF_DEBUG)
+        p2m_audit_if_due(&v->domain->p2m);
+    return rc;
 }
 
 int abi_own_domain(struct domain *d, hv_domid_t domid) {
@@ -143,6 +148,8 @@ void abi_init(void) {
                                               .free = abi_free,
                                               .audit = abi_audit};
 
+    if (HF_DEBUG)
+        p2m_audit_every = cmdline_size("audit-every", 1024);
     domain_set_abi_ops(&ops);
     runstate_init();
 }

@@ -22,7 +22,7 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
     p2m->dying = p2m->keep_tables = false;
     p2m->max_mapped_gfn = 0;
     p2m->grants = 0;
-    p2m->relinquish_next = 0;
+    p2m->relinquish_next = p2m->changes = 0;
     p2m->mirror = NULL;
     p2m->mirror_arg = NULL;
 

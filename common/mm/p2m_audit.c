@@ -1,4 +1,5 @@
 /* The audit: every invariant marked [A] in the contract that can be seen from one p2m. */
+#include <hv/bits.h>
 #include <hv/p2m.h>
 #include <hv/printk.h>
 
@@ -132,4 +133,17 @@ unsigned p2m_audit(struct p2m *p2m) {
     if (a.breaches > AUDIT_MAX_LINES)
         printk("audit: d%u: %u breaches in all\n", p2m->owner->domid, a.breaches);
     return a.breaches;
+}
+
+uint64_t p2m_audit_every;
+
+void p2m_audit_if_due(struct p2m *p2m) {
+    uint64_t every = p2m_audit_every;
+
+    if (likely(READ_ONCE(p2m->changes) < every) || !every ||
+        READ_ONCE(p2m->changes) <
+            every * (1 + READ_ONCE(p2m->owner->tot_pages) / (MB(64) / PAGE_SIZE)))
+        return;
+    WRITE_ONCE(p2m->changes, 0);
+    p2m_audit(p2m);
 }

@@ -32,6 +32,11 @@ void vmid_free(uint16_t vmid);
 
 /* ---- p2m_pool.c ---- */
 extern const struct pt_ops p2m_pt_ops;
+/* Under the write lock. */
+static inline void p2m_count_change(struct p2m *p2m) {
+    if (HF_DEBUG)
+        WRITE_ONCE(p2m->changes, p2m->changes + 1);
+}
 /*
  * Table pages that a change may take. One is kept for the teardown: with it the largest block goes
  * in small steps even when the guest has used up all others.

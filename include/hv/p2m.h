@@ -60,6 +60,7 @@ struct p2m {
     uint64_t max_mapped_gfn;  /* an upper bound */
     uint64_t grants;          /* entries of a grant type (invariant 11) */
     uint64_t relinquish_next; /* address; progress of the preemptible teardown */
+    uint64_t changes;         /* debug builds: asked for since the last audit */
     /* The IOMMU mirror hook, NULL when the domain has no device (registered from above). */
     const struct p2m_mirror_ops *mirror;
     void *mirror_arg;
@@ -168,5 +169,12 @@ int p2m_relinquish(struct p2m *p2m) __must_check;
 /* Checks the [A] invariants; prints each breach with domain, gfn and mfn. Returns the number of
  * breaches. */
 unsigned p2m_audit(struct p2m *p2m);
+/*
+ * Debug builds: audits the p2m when p2m_audit_every changes (0: never), and as many more for each
+ * 64 MiB of the domain, were asked for since the last time: so that a change costs the same however
+ * large the domain is. No lock is held.
+ */
+extern uint64_t p2m_audit_every;
+void p2m_audit_if_due(struct p2m *p2m);
 
 #endif

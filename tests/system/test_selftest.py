@@ -65,3 +65,15 @@ def test_selftest_on_two_threads():
         log = machine.log()
     assert "panic" not in log
     assert "PASS smp_distributor_changes_under_load" in log
+
+
+def test_audit_while_it_runs():
+    """The memory of the domain is audited, by the CPU that changed it, after every second change at
+    least. Breaches are lines that no machine may end with."""
+    domain = Domain("domU1", cpus=2, memory_mib=64, kernel=IMAGE, ramdisk=None, properties={"nr_spis": "<64>"})
+    with Machine("selftest-audited", [domain], smp=2, hv_bootargs="audit-every=1") as machine:
+        machine.expect(r"DONE passed \d+ failed \d+ skipped \d+", timeout=300)
+        log = machine.log()
+    physmap = {name for name in NAMES[1] | NAMES[2] if name.startswith("physmap_")}
+    assert physmap <= set(re.findall(r"PASS (\w+)", log))
+    assert "audit-every" not in re.findall(r"\(HF\) [^\n]*ignored", log)

@@ -342,6 +342,31 @@ static void teardown_in_steps(void) {
     finish();
 }
 
+/* After every third change; the changes that fail count too. */
+static void audit_when_due(void) {
+    boot(MB(64), 8, 100);
+    p2m_audit_every = 3;
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1) == 0);
+    page_set_gfn(mfn_to_page(at(G0)), gfn(G0), gfn(G0 + 5)); /* wrong */
+    messages = 0;
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(p2m_unmap(&dom.p2m, gfn(1), 1) == -ENOENT);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(messages == 0);
+    CHECK(p2m_unmap(&dom.p2m, gfn(1), 2) == -ENOENT);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(messages == 1);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(messages == 1);
+    page_set_gfn(mfn_to_page(at(G0)), gfn(G0 + 5), gfn(G0));
+    p2m_audit_every = 0;
+    for (unsigned i = 0; i < 10; i++)
+        CHECK(p2m_unmap(&dom.p2m, gfn(1), 1) == -ENOENT);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(dom.p2m.changes >= 10); /* none since */
+    finish();
+}
+
 /* ---- xenheap pages: add, remove, replace ---- */
 
 static struct page_info *lend(struct domain *d) {
@@ -686,6 +711,7 @@ CHILD(unmap_gives_back)
 CHILD(table_and_page_go_together)
 CHILD(block_goes_as_one)
 CHILD(split_without_tables)
+CHILD(audit_when_due)
 CHILD(teardown_in_steps)
 CHILD(add_and_remove)
 CHILD(add_displaces)
@@ -715,6 +741,7 @@ int main(void) {
         cmocka_unit_test(test_table_and_page_go_together),
         cmocka_unit_test(test_block_goes_as_one),
         cmocka_unit_test(test_split_without_tables),
+        cmocka_unit_test(test_audit_when_due),
         cmocka_unit_test(test_teardown_in_steps),
         cmocka_unit_test(test_add_and_remove),
         cmocka_unit_test(test_add_displaces),
