@@ -29,7 +29,7 @@
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
-#define RAM MB(48)
+#define RAM MB(192)
 #define WINDOW 1300u          /* gfns looked at: three tables' worth, the ends inside */
 #define G0 (0x40000ULL - 100) /* first of them */
 
@@ -107,6 +107,7 @@ struct reach {
 #define NOWHERE ((struct reach){~0ULL, 0})
 
 static struct iommu iommu;
+static struct iommu_streams streams = {&iommu, 0x10, 2};
 static bool translating;
 static struct iommu_table told;
 static struct {
@@ -160,14 +161,14 @@ static void forget_tlb(uint64_t ipa, uint64_t size) {
 
 static int op_translate(struct iommu *io, uint32_t first, uint32_t count,
                         const struct iommu_table *table) {
-    CHECK(io == &iommu && first == 0x10 && count == 2 && !translating);
+    CHECK(io == &iommu && first == streams.first && count == 2 && !translating);
     told = *table;
     translating = true;
     return 0;
 }
 
 static int op_block(struct iommu *io, uint32_t first, uint32_t count) {
-    CHECK(io == &iommu && first == 0x10 && count == 2);
+    CHECK(io == &iommu && first == streams.first && count == 2);
     if (fail_blocks)
         return fail_blocks--, -EIO;
     translating = false;
@@ -201,7 +202,6 @@ static struct iommu iommu = {.ops = &iommu_fake_ops,
                              .stage2 = true,
                              .coherent = true,
                              .live_split = true};
-static const struct iommu_streams streams = {&iommu, 0x10, 2};
 
 static void crash(struct domain_pages *owner, const char *why) {
     CHECK(owner && why);
@@ -435,7 +435,7 @@ static void failing_death(bool also_block) {
     }
     CHECK(crashes);
     CHECK(also_block == translating);
-    CHECK(iommu_attach(io_dom, &(struct iommu_streams){&iommu, 0x20, 1}, IOMMU_FAULT_LOG) == -EIO);
+    CHECK(iommu_attach(io_dom, &(struct iommu_streams){&iommu, 0x80, 1}, IOMMU_FAULT_LOG) == -EIO);
     for (unsigned k = 0; k < 10; k++) {
         one_step(); /* until its vCPUs have stopped */
         check_reachable();
@@ -458,10 +458,12 @@ static void failing_death(bool also_block) {
     crashes = 0;
 }
 
+static unsigned long variation; /* of the seed */
+
 static void start_with(bool coherent, bool live_split) {
     steps = getenv("MODEL_STEPS") ? strtoul(getenv("MODEL_STEPS"), NULL, 0) : 1500;
     seed = getenv("MODEL_SEED") ? strtoul(getenv("MODEL_SEED"), NULL, 0) : 1;
-    rng = seed;
+    rng = seed + variation * 7919;
     iommu.coherent = coherent;
     iommu.live_split = live_split;
     memset(tlb, 0, sizeof(tlb));
@@ -567,24 +569,29 @@ static void short_addresses(void **state) {
 
 static void flush_fails(void **state) {
     (void)state;
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 60; i++) {
+        variation = i;
         start_with(i & 1, true);
         live(i % 3 == 2 && iommu.coherent ? IOMMU_MODE_SHARED : IOMMU_MODE_MIRROR);
         failing_death(false);
     }
 }
 
-/* The stream is lost for good: last. */
+/* The streams are lost for good, each time others. */
 static void block_fails(void **state) {
     (void)state;
-    start_with(true, true);
-    live(IOMMU_MODE_MIRROR);
-    failing_death(true);
-    make(&dom, 1);
-    CHECK(iommu_domain_create(&dom.p2m, IOMMU_MODE_MIRROR, &io_dom) == 0);
-    CHECK(iommu_attach(io_dom, &streams, IOMMU_FAULT_LOG) == -EBUSY);
-    iommu_domain_destroy(io_dom);
-    bury(&dom);
+    for (unsigned i = 0; i < 8; i++) {
+        variation = i;
+        start_with(true, true);
+        live(i & 1 ? IOMMU_MODE_SHARED : IOMMU_MODE_MIRROR);
+        failing_death(true);
+        make(&dom, 1);
+        CHECK(iommu_domain_create(&dom.p2m, IOMMU_MODE_MIRROR, &io_dom) == 0);
+        CHECK(iommu_attach(io_dom, &streams, IOMMU_FAULT_LOG) == -EBUSY);
+        iommu_domain_destroy(io_dom);
+        bury(&dom);
+        streams.first += 2;
+    }
 }
 
 static void policies(void **state) {
