@@ -222,6 +222,14 @@ $(INITRD_DEVICES): scripts/mkinitrd.sh $(F)/busybox/.complete $(F)/kernel/.compl
 	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@ \
 	    $(foreach m,$(DEVICE_MODULES),$(wildcard $(F)/kernel/lib/modules/*/kernel/$(m).ko))
 
+# The guests' RAM disk with stress-ng: Linux unpacks one archive after the other.
+INITRD_STRESS := build/images/initrd-stress.gz
+$(INITRD_STRESS): $(INITRD) $(F)/stress-ng/.complete
+	$(say) INITRD $@
+	@(cd $(F)/stress-ng && find usr lib | LC_ALL=C sort | \
+	    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >$@.new
+	@cat $(INITRD) $@.new >$@ && rm $@.new
+
 # HV_BOOTARGS= is Holdfast's command line in `make run`.
 HV_BOOTARGS ?=
 # PROFILE=passthrough: domU1 owns an nvme disk and a network card.
@@ -317,7 +325,7 @@ lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
 .PHONY: system
-system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) guests
+system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

@@ -5,7 +5,7 @@
 #
 #   scripts/setup.sh build|run|test     install what that level needs
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
-#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox xen
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -168,12 +168,12 @@ download_source() {
     return 1
 }
 
-# download_arm64 PACKAGE: a binary package for arm64, into $WORK
+# download_arm64 PACKAGE...: binary packages for arm64, into $WORK
 download_arm64() {
     need_lists
-    say "fetching $1 for arm64"
-    (cd "$WORK" && apt-get "${APT_ARM64[@]}" download "$1") >>build/setup.log 2>&1 ||
-        die "the package $1 cannot be fetched for arm64 (see build/setup.log)"
+    say "fetching $* for arm64"
+    (cd "$WORK" && apt-get "${APT_ARM64[@]}" download "$@") >>build/setup.log 2>&1 ||
+        die "$* cannot be fetched for arm64 (see build/setup.log)"
 }
 
 fetch_libfdt() {
@@ -214,6 +214,21 @@ fetch_kernel-backports() {
     need_lists
     grep -q "arm64.*$CODENAME-backports" "$APT_DIR/sources.list" || rm -f "$APT_DIR/updated"
     fetch_kernel "$CODENAME-backports"
+}
+
+# A program that loads a guest, with every library it may want; nothing of it runs here.
+fetch_stress-ng() {
+    local package packages out=$PWD/$WORK/out
+    need_lists
+    mkdir "$out" "$WORK/all"
+    mapfile -t packages < <(apt-cache "${APT_ARM64[@]}" depends --recurse --no-recommends \
+        --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances stress-ng | grep '^[a-z]')
+    download_arm64 "${packages[@]}"
+    for package in "$WORK"/*.deb; do
+        dpkg-deb -x "$package" "$WORK/all"
+    done
+    (cd "$WORK/all" && cp --parents -P -t "$out" usr/bin/stress-ng lib/ld-linux-*.so.* \
+        lib/*-linux-gnu/*.so* usr/lib/*-linux-gnu/*.so*)
 }
 
 fetch_busybox() {
@@ -301,7 +316,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | kernel-backports | busybox | xen | cbmc) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

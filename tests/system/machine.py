@@ -24,6 +24,7 @@ HOLDFAST = ROOT / os.environ.get("HF_IMAGE", "build/arm64/holdfast.bin")
 LINUX = BUILD / "fetched/kernel/Image"
 LINUX_BACKPORTS = BUILD / "fetched/kernel-backports/Image"
 INITRD = BUILD / "images/initrd.gz"
+INITRD_STRESS = BUILD / "images/initrd-stress.gz"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.

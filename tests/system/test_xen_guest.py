@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from machine import BUILD, LINUX, LINUX_BACKPORTS, Domain, Machine
+from machine import BUILD, INITRD_STRESS, LINUX, LINUX_BACKPORTS, Domain, Machine
 
 KERNELS = {"6.1": LINUX, "6.12": LINUX_BACKPORTS}
 XEN_MEMORY = "/sys/devices/system/xen_memory/xen_memory0"
@@ -120,6 +120,33 @@ def test_without_the_node():
         guest.wait_up(timeout=120)
         assert guest.run("ls /sys/hypervisor 2>&1 || true").find("version") < 0
         assert "Xen 4.17 support found" not in machine.log()
+
+
+def test_stress():
+    """Four vCPUs on two CPUs under processes, faults, memory, timers and signals, with CPUs going and coming
+    and the balloon at work."""
+    domain = enhanced(cpus=4, memory_mib=512, ramdisk=INITRD_STRESS)
+    with Machine("stress", [domain, Domain("domU2")], icount=False) as machine:
+        guest = machine.domain(1)
+        guest.wait_up(timeout=120)
+        target = int(guest.run(f"cat {XEN_MEMORY}/target_kb"))
+        guest.type(
+            "/usr/bin/stress-ng --cpu 2 --fork 1 --fault 1 --vm 2 --vm-bytes 32M --switch 1 --timer 1 --sigq 1 "
+            "--timeout 10 --oomable --temp-path /tmp; echo stress ended with $?"
+        )
+        machine.expect(r"stress-ng: info: [^\n]*dispatching hogs", timeout=60)
+        machine.expect(r"stress ended with 0", timeout=180)
+        for cpu in (1, 2, 3):
+            guest.run(f"echo 0 >/sys/devices/system/cpu/cpu{cpu}/online")
+            guest.run(f"echo 1 >/sys/devices/system/cpu/cpu{cpu}/online")
+        guest.run(f"echo {target - 128 * 1024} >{XEN_MEMORY}/target_kb")
+        wait_for(guest, f"[ $(cat {XEN_MEMORY}/info/current_kb) -eq {target - 128 * 1024} ]")
+        assert guest.run("nproc") == "4"
+        messages = guest.run("dmesg")
+        assert not re.search(BAD_WORDS, messages), re.findall(f".*(?:{BAD_WORDS}).*", messages)
+        machine.focus(0)
+        machine.send("a")
+        machine.expect_all([r"\(HF\) audit: d1: clean", r"\(HF\) audit: d2: clean"])
 
 
 # ---- the console ring ----
