@@ -23,7 +23,9 @@ CFLAGS = (
 TESTS = [
     "test_type_info",
     "test_type_info32",
-    "test_p2m",
+    "test_p2m_tracking",
+    "test_p2m_ram",
+    "test_p2m_shape",
     "test_p2m_model",
     "test_static_mem",
     "test_page_alloc",

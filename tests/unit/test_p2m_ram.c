@@ -1,0 +1,243 @@
+/* The p2m: RAM, given, taken back whole or in part, and torn down. */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/pt.c common/mm/pt_page.c common/mm/pt_read.c common/mm/p2m.c common/mm/p2m_global.c common/mm/p2m_map.c common/mm/p2m_unmap.c common/mm/p2m_pool.c common/mm/p2m_populate.c common/mm/p2m_audit.c tests/fake/mm_world.c */
+#include "p2m_world.h"
+
+/* ---- populate ---- */
+
+static void populate_uses_large_blocks(void) {
+    boot(GB(4), p2m_pool_size_for(GB(2), 2), GB(2) >> 12);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), GB(2) >> 12) == 0);
+    CHECK(order_at(G0) == 18 && order_at(G0 + (1 << 18) + 5) == 18);
+    CHECK(dom.pages.tot_pages == GB(2) >> 12);
+    CHECK(dom.p2m.pool_total - dom.p2m.pool_free == 2);
+    for (uint64_t g = G0; g < G0 + (GB(2) >> 12); g += 997) {
+        struct page_info *page = mfn_to_page(at(g));
+
+        CHECK(page_get_gfn(page).gfn == g);
+        CHECK(page->count_info == (PGC_allocated | 1));
+    }
+    CHECK(at(G0 - 1).mfn == INVALID_MFN.mfn && at(G0 + (GB(2) >> 12)).mfn == INVALID_MFN.mfn);
+    finish();
+}
+
+static void populate_unaligned(void) {
+    static const uint8_t zero[4096];
+
+    boot(MB(256), p2m_pool_size_for(MB(64), 1), MB(64) >> 12);
+    /* 3 pages, then 2 MiB blocks, then 5 pages */
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 509), 3 + 4 * 512 + 5) == 0);
+    CHECK(order_at(G0 + 509) == 0 && order_at(G0 + 512) == 9 && order_at(G0 + 512 * 5) == 0);
+    for (uint64_t g = G0 + 509; g < G0 + 509 + 3 + 4 * 512 + 5; g++)
+        CHECK(!memcmp(phys_to_virt(mfn_to_paddr(at(g))), zero, 4096));
+    settled();
+    finish();
+}
+
+static void populate_limits(void) {
+    uint64_t done;
+
+    boot(MB(64), p2m_pool_size_for(MB(64), 1), 1000);
+    CHECK(p2m_populate_some(&dom.p2m, gfn(G0), 1001, &done) == -ENOMEM);
+    CHECK(done < 1001 && dom.pages.tot_pages == done);
+    settled();
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + done), 1000 - done) == 0);
+    CHECK(dom.pages.tot_pages == 1000);
+    /* beyond the address limit */
+    dom.pages.max_pages = 5000;
+    CHECK(p2m_populate(&dom.p2m, gfn(1ULL << 32), 1) == -EINVAL);
+    CHECK(p2m_populate(&dom.p2m, gfn((1ULL << 32) - 1), 1) == 0);
+    CHECK(p2m_populate(&dom.p2m, gfn(~0ULL), 1) == -EINVAL);
+    CHECK(dom.pages.tot_pages == 1001);
+    settled();
+    finish();
+}
+
+static void heap_exhausted(void) {
+    uint64_t done;
+
+    boot(MB(64), 100, MB(256) >> 12);
+    CHECK(p2m_populate_some(&dom.p2m, gfn(G0), MB(128) >> 12, &done) == -ENOMEM);
+    CHECK(done > (MB(48) >> 12) && heap_free_pages() == 0);
+    settled();
+    finish();
+}
+
+static void populate_over_populated(void) {
+    uint64_t before;
+    mfn_t old;
+
+    boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
+    for (unsigned i = 0; i < 1024; i++)
+        tlb_touch(&dom.p2m, G0 + i);
+    before = heap_free_pages();
+    old = at(G0 + 700);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 700), 1) == 0);
+    CHECK(heap_free_pages() == before && dom.pages.tot_pages == 1024);
+    (void)old;
+    settled();
+    CHECK(order_at(G0) == 9 && order_at(G0 + 512) == 0);
+    /* a whole block over pages: one block again */
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 512), 512) == 0);
+    CHECK(order_at(G0 + 512) == 9);
+    CHECK(heap_free_pages() == before && dom.pages.tot_pages == 1024);
+    settled();
+    finish();
+}
+
+/* ---- unmap ---- */
+
+static void unmap_gives_back(void) {
+    uint64_t before;
+
+    boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
+    before = heap_free_pages();
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 4096) == 0);
+    for (unsigned i = 0; i < 4096; i++)
+        tlb_touch(&dom.p2m, G0 + i);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 100), 1) == 0);
+    settled();
+    CHECK(order_at(G0 + 101) == 0 && order_at(G0 + 512) == 9);
+    CHECK(at(G0 + 100).mfn == INVALID_MFN.mfn);
+    CHECK(heap_free_pages() == before - 4095);
+    /* a hole: nothing changed */
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 99), 3) == -ENOENT);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 100), 1) == -ENOENT);
+    CHECK(heap_free_pages() == before - 4095);
+    settled();
+    tlb_flushes_vmid = tlb_flushes_ipa = 0;
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 101), 3000) == 0);
+    CHECK(tlb_flushes_vmid == 1 && tlb_flushes_ipa <= 1); /* one flush, one split */
+    CHECK(heap_free_pages() == before - 1095);
+    settled();
+    tlb_flushes_vmid = tlb_flushes_ipa = 0;
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 100) == 0);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 3101), 4096 - 3101) == 0);
+    CHECK(heap_free_pages() == before);
+    CHECK(dom.p2m.pool_total - dom.p2m.pool_free == 1); /* only the root is left */
+    CHECK(p2m_unmap(&dom.p2m, gfn(1ULL << 40), 1) == -ENOENT);
+    CHECK(p2m_unmap(&dom.p2m, gfn(~0ULL), ~0ULL) == -ENOENT);
+    finish();
+}
+
+/* A whole table and one page of the next: both are forgotten by the TLB. */
+static void table_and_page_go_together(void) {
+    boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
+    for (unsigned i = 0; i < 1024; i += 512) { /* pages instead of blocks */
+        CHECK(p2m_unmap(&dom.p2m, gfn(G0 + i + 9), 1) == 0);
+        CHECK(p2m_populate(&dom.p2m, gfn(G0 + i + 9), 1) == 0);
+    }
+    for (unsigned i = 0; i < 1024; i++)
+        tlb_touch(&dom.p2m, G0 + i);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 513) == 0);
+    CHECK(dom.pages.tot_pages == 511);
+    settled();
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 3), 5) == 0); /* the table comes again */
+    settled();
+    finish();
+}
+
+static void block_goes_as_one(void) {
+    boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
+    for (unsigned i = 0; i < 1024; i++)
+        tlb_touch(&dom.p2m, G0 + i);
+    tlb_flushes_vmid = tlb_flushes_ipa = 0;
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 512) == 0);
+    CHECK(tlb_flushes_vmid + tlb_flushes_ipa == 1);
+    settled();
+    CHECK(order_at(G0 + 512) == 9);
+    finish();
+}
+
+/* Invariant 16. */
+static void split_without_tables(void) {
+    uint64_t before;
+
+    boot(MB(128), 2, MB(16) >> 12); /* root, two tables for the path, none for a split */
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
+    CHECK(dom.p2m.pool_free == 1); /* kept for the teardown */
+    before = heap_free_pages();
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 1), 1) == -ENOMEM);
+    CHECK(order_at(G0) == 9 && dom.pages.tot_pages == 1024 && heap_free_pages() == before);
+    settled();
+    CHECK(p2m_populate(&dom.p2m, gfn(0x80000), 1) == -ENOMEM);
+    CHECK(p2m_populate(&dom.p2m, gfn(0x80000), 2) == -ENOMEM);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0 + 2), 2) == -ENOMEM); /* over a part of a block */
+    CHECK(p2m_map_mmio(&dom.p2m, gfn(0x80000), mfn(0x9000), 3) == -ENOMEM);
+    CHECK(dom.pages.tot_pages == 1024 && heap_free_pages() == before);
+    settled();
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 512) == 0);
+    settled();
+    finish();
+}
+
+/* Blocks of 1 GiB, every table the guest may have in use: they still go in bounded steps. */
+static void teardown_in_steps(void) {
+    boot(GB(4), 1, GB(2) >> 12);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), GB(2) >> 12) == 0);
+    CHECK(order_at(G0) == 18 && p2m_unmap(&dom.p2m, gfn(G0), 1) == -ENOMEM);
+    dom.pages.dying = dom.p2m.dying = true;
+    for (uint64_t left = dom.pages.tot_pages; left; left = dom.pages.tot_pages) {
+        int rc = p2m_relinquish(&dom.p2m);
+
+        CHECK(rc == -EAGAIN || !dom.pages.tot_pages);
+        CHECK(dom.pages.tot_pages < left && left - dom.pages.tot_pages <= 4096);
+    }
+    finish();
+}
+
+/* After every third change; the changes that fail count too. */
+static void audit_when_due(void) {
+    boot(MB(64), 8, 100);
+    p2m_audit_every = 3;
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1) == 0);
+    page_set_gfn(mfn_to_page(at(G0)), gfn(G0), gfn(G0 + 5)); /* wrong */
+    messages = 0;
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(p2m_unmap(&dom.p2m, gfn(1), 1) == -ENOENT);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(messages == 0);
+    CHECK(p2m_unmap(&dom.p2m, gfn(1), 2) == -ENOENT);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(messages == 1);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(messages == 1);
+    page_set_gfn(mfn_to_page(at(G0)), gfn(G0 + 5), gfn(G0));
+    p2m_audit_every = 0;
+    for (unsigned i = 0; i < 10; i++)
+        CHECK(p2m_unmap(&dom.p2m, gfn(1), 1) == -ENOENT);
+    p2m_audit_if_due(&dom.p2m);
+    CHECK(dom.p2m.changes >= 10); /* none since */
+    finish();
+}
+
+CHILD(populate_uses_large_blocks)
+CHILD(populate_unaligned)
+CHILD(populate_limits)
+CHILD(heap_exhausted)
+CHILD(populate_over_populated)
+CHILD(unmap_gives_back)
+CHILD(table_and_page_go_together)
+CHILD(block_goes_as_one)
+CHILD(split_without_tables)
+CHILD(teardown_in_steps)
+CHILD(audit_when_due)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_populate_uses_large_blocks),
+        cmocka_unit_test(test_populate_unaligned),
+        cmocka_unit_test(test_populate_limits),
+        cmocka_unit_test(test_heap_exhausted),
+        cmocka_unit_test(test_populate_over_populated),
+        cmocka_unit_test(test_unmap_gives_back),
+        cmocka_unit_test(test_table_and_page_go_together),
+        cmocka_unit_test(test_block_goes_as_one),
+        cmocka_unit_test(test_split_without_tables),
+        cmocka_unit_test(test_teardown_in_steps),
+        cmocka_unit_test(test_audit_when_due),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
