@@ -74,7 +74,7 @@ void smmu_cmdq_start(struct smmu *s) {
     smmu_write(s, SMMU_CMDQ_CONS, 0);
 }
 
-static void put(struct smmu *s, struct smmu_cmd cmd) {
+static void put_command(struct smmu *s, struct smmu_cmd cmd) {
     struct smmu_cmdq *q = &s->cmdq;
     uint64_t *at = q->entries[q->prod & index_mask(q)];
 
@@ -132,7 +132,7 @@ static void sync(struct smmu *s) {
     struct smmu_cmdq *q = &s->cmdq;
     uint64_t deadline;
 
-    put(s, smmu_cmd_sync());
+    put_command(s, smmu_cmd_sync());
     q->syncs++;
     q->pending = 0;
     smmu_write(s, SMMU_CMDQ_PROD, q->prod);
@@ -164,7 +164,7 @@ void smmu_batch_add(struct smmu *s, struct smmu_cmd cmd) {
         sync(s);
     if (q->bad)
         return;
-    put(s, cmd);
+    put_command(s, cmd);
     q->pending++;
 }
 

@@ -3,7 +3,10 @@
 QEMU's `edu` device copies between a buffer of its own and memory. A bare-metal guest that owns the PCI bridge does
 what the test tells it on its console.
 """
+import os
 import re
+import socket
+import subprocess
 
 import pytest
 
@@ -320,3 +323,91 @@ def test_every_group_of_commands_ends_in_sync():
     groups = " ".join(executed).split("SMMU_CMD_SYNC")
     assert all(len(group.split()) <= 33 for group in groups)
     assert sum("S2_IPA" in group for group in groups) >= 150
+
+
+class Debugger:
+    """QEMU's stub for debuggers: stops the machine at a function of Holdfast and changes its arguments."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(60)
+        self._socket.connect(str(path))
+        self._rest = b""
+
+    def ask(self, text):
+        packet = b"$%s#%02x" % (text.encode(), sum(text.encode()) & 0xFF)
+        self._socket.sendall(packet)
+        return self.answer()
+
+    def answer(self):
+        while not (found := re.search(rb"\$([^#]*)#..", self._rest)):
+            self._rest += self._socket.recv(4096)
+        self._rest = self._rest[found.end() :]
+        self._socket.sendall(b"+")
+        return found.group(1).decode()
+
+    def register(self, number):
+        return int.from_bytes(bytes.fromhex(self.ask(f"p{number:x}")), "little")
+
+    def set_register(self, number, value):
+        assert self.ask(f"P{number:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+
+
+def address_of(function):
+    elf = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
+    listing = subprocess.run(["nm", elf], check=True, capture_output=True, text=True).stdout
+    return int(re.search(rf"^(\w+) [tT] {function}$", listing, re.MULTILINE).group(1), 16)
+
+
+def refuse_next_command(debugger):
+    """The next command becomes one that no SMMU knows."""
+    at = address_of("put_command")
+    assert debugger.ask(f"Z1,{at:x},4") == "OK"
+    assert debugger.ask("c").startswith("T")
+    debugger.set_register(1, 0xFF)
+    assert debugger.ask(f"z1,{at:x},4") == "OK"
+
+
+def lose_next_commands(debugger):
+    """The SMMU is not told that there are commands: it never completes them."""
+    at = address_of("smmu_write")
+    assert debugger.ask(f"Z1,{at:x},4") == "OK"
+    assert debugger.ask("c").startswith("T")
+    assert debugger.register(1) == 0x98  # SMMU_CMDQ_PROD
+    debugger.set_register(1, 0)  # a register that cannot be written
+    assert debugger.ask(f"z1,{at:x},4") == "OK"
+
+
+@pytest.mark.parametrize(
+    "spoil, line, blocked",
+    [
+        (refuse_next_command, r"command 0xff 0x[0-9a-f]+ refused: illegal command", True),
+        (lose_next_commands, r"commands are not completed", False),
+    ],
+)
+def test_commands_that_fail(spoil, line, blocked):
+    """The page is leaked and told, its domain crashed, its device blocked; the other domain goes on."""
+    stub = BUILD / f"tests/smmu-{spoil.__name__}.socket"
+    stub.unlink(missing_ok=True)
+    options = EDU + ["-gdb", f"unix:{stub},server=on,wait=off"]
+    with start(spoil.__name__, guests(2), options) as machine:
+        machine.may_leak = True
+        guest, edu = up(machine, 2)
+        assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x77)
+        # The hypercall that takes a page away, typed while the machine stands still.
+        guest.write(RAM + 0x800000, SELF)
+        guest.write(RAM + 0x800008, (RAM + 0x1000000) // PAGE)
+        debugger = Debugger(stub)
+        machine.send(f"h {HYPERCALL_MEMORY:x} {REMOVE:x} {RAM + 0x800000:x}\r")
+        spoil(debugger)
+        debugger.ask("D")
+        machine.expect(rf"error: smmu@9050000: {line}")
+        machine.expect(r"d1: domU1: crashed: its IOMMU did not confirm that DMA to freed memory has ended")
+        machine.expect(r"leaking mfn 0x[0-9a-f]+, 1 page, seen by d1: a device may still reach it")
+        if not blocked:
+            machine.expect(r"error: smmu@9050000: streams 0..0xffff of d1 could not be blocked")
+        machine.expect("leaking the tables of d1's devices: " + ("a flush failed" if blocked else "a device may"))
+        other = Guest(machine, 2)
+        other.write(RAM + 0x1000000, 0x42)
+        assert other.unmap(RAM + 0x1000000) == 0
+        assert other.read(RAM + 0x1001000) == 0
