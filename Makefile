@@ -338,7 +338,7 @@ test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin $(F)/xen/.comp
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
     $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
-    build/guests/selftest.bin build/guests/pair.bin
+    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin
 .PHONY: guests
 guests: $(GUESTS)
 
@@ -386,6 +386,20 @@ $(PAIR)/%.o: tests/guests/pair/% $(wildcard tests/guests/pair/*.h $(SELFTEST)/*.
 $(PAIR).bin: $(PAIR_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o $(PAIR).elf $(PAIR_OBJS)
 	$(Q)$(OBJCOPY) -O binary $(PAIR).elf $@
+
+# One domain grants, another maps and copies.
+GRANTS_OBJS := $(patsubst tests/%,build/%.o,$(wildcard tests/guests/grants/*.c)) \
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o gicbase.c.o main.c.o)
+
+build/guests/grants/%.o: tests/guests/grants/% $(wildcard tests/guests/grants/*.h $(SELFTEST)/*.h) \
+    build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
+
+build/guests/grants.bin: $(GRANTS_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/grants.elf $(GRANTS_OBJS)
+	$(Q)$(OBJCOPY) -O binary build/guests/grants.elf $@
 
 # The bench guest shares the self-test's start and runtime; the plugin counts for QEMU.
 BENCH := build/guests/bench
