@@ -18,11 +18,6 @@
 /* The xenheap page that (space, idx) names, with a reference. */
 static int page_of_space(struct domain *d, unsigned space, uint64_t idx, struct page_info **page) {
     switch (space) {
-    case XENMAPSPACE_shared_info:
-        if (idx)
-            return -EINVAL;
-        *page = virt_to_page(d->abi->shared_info);
-        return get_page(*page, &d->pages) ? 0 : -EINVAL;
     case XENMAPSPACE_grant_table:
         return grant_frame_get(d, idx, page);
     case XENMAPSPACE_gmfn_foreign: /* another domain's page: for those with a right to it */
@@ -39,12 +34,22 @@ static int add_mmio(struct domain *d, uint64_t idx, uint64_t gpfn) {
     return p2m_map(&d->p2m, gfn(gpfn), mfn(idx), 0, P2M_MMIO_DIRECT);
 }
 
+/* It stays the domain's for as long as this runs: no reference is needed to bridge the gap. */
+static int add_shared_info(struct domain *d, uint64_t idx, uint64_t gpfn) {
+    if (idx)
+        return -EINVAL;
+    return p2m_map(&d->p2m, gfn(gpfn), page_to_mfn(virt_to_page(d->abi->shared_info)), 0,
+                   P2M_XENHEAP_RW);
+}
+
 static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn) {
     struct page_info *page;
     int rc;
 
     if (gpfn >= p2m_gfn_limit(&d->p2m))
         return space > XENMAPSPACE_dev_mmio ? -ENOSYS : -EINVAL;
+    if (space == XENMAPSPACE_shared_info)
+        return add_shared_info(d, idx, gpfn);
     if (space == XENMAPSPACE_dev_mmio)
         return add_mmio(d, idx, gpfn);
     rc = page_of_space(d, space, idx, &page);

@@ -48,11 +48,12 @@ static int64_t each_extent(struct vcpu *v, vaddr_t arg, uint64_t start, extent_f
     for (done = start; done < r.nr && !abi_must_stop(v); done++) {
         xen_pfn_t g;
 
+        if (done != start)
+            preempt_point();
         if (copy_from_guest(&g, r.extents + done * sizeof(g), sizeof(g)))
             break;
         if (g >= p2m_gfn_limit(&r.d->p2m) || fn(r.d, gfn(g), 1ULL << r.order))
             break;
-        preempt_point();
     }
     return (int64_t)done;
 }

@@ -26,10 +26,9 @@ bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns) {
     allowed = rl->tokens > 0;
     if (allowed) {
         rl->tokens--;
-        untold = rl->suppressed;
-        rl->suppressed = 0;
+        untold = __atomic_exchange_n(&rl->suppressed, 0, __ATOMIC_RELAXED);
     } else {
-        rl->suppressed++;
+        __atomic_fetch_add(&rl->suppressed, 1, __ATOMIC_RELAXED);
     }
     spin_unlock(&bucket_lock);
     if (untold)

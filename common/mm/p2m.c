@@ -64,7 +64,8 @@ void p2m_destroy(struct p2m *p2m) {
 
 /* ---- asking ---- */
 
-static mfn_t lookup_locked(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order) {
+static __force_inline mfn_t lookup_locked(struct p2m *p2m, gfn_t g, enum p2m_type *t,
+                                          unsigned *order) {
     unsigned level;
     pte_t e = g.gfn < p2m_gfn_limit(p2m) ? pt_lookup(&p2m->pt, g.gfn << PAGE_SHIFT, &level)
                                          : (level = p2m->pt.start_level, 0);

@@ -16,18 +16,22 @@
  * it from doing so): dirty lines must not be written back later over what it stores with its MMU
  * off.
  */
+static void clear_memory(char *va, uint64_t size) {
+    clear_range(va, size);
+    if (!p2m_shape.fwb)
+        dcache_clean_inval_poc(va, size);
+}
+
 static void scrub(struct page_info *page, unsigned order) {
     char *va = page_to_virt(page);
-    uint64_t size = PAGE_SIZE << order;
+    uint64_t left = PAGE_SIZE << order;
 
-    for (uint64_t at = 0, step; at < size; at += step) {
-        step = MIN(SCRUB_STEP, size - at);
-        clear_range(va + at, step);
-        if (!p2m_shape.fwb)
-            dcache_clean_inval_poc(va + at, step);
-        if (step == SCRUB_STEP)
-            mm_preempt_point();
+    for (; left >= SCRUB_STEP; left -= SCRUB_STEP, va += SCRUB_STEP) {
+        clear_memory(va, SCRUB_STEP);
+        mm_preempt_point();
     }
+    if (left)
+        clear_memory(va, left);
 }
 
 void p2m_clear_page(void *va) {

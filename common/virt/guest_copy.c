@@ -39,19 +39,26 @@ static __force_inline int copy_piece(struct p2m *p2m, vaddr_t va, char *ours, si
     return theirs ? 0 : -EFAULT;
 }
 
+static __noinline int copy_pages(struct p2m *p2m, vaddr_t va, char *ours, size_t n, bool write) {
+    while (n) {
+        size_t piece = MIN(n, PAGE_SIZE - (va & (PAGE_SIZE - 1)));
+
+        if (copy_piece(p2m, va, ours, piece, write))
+            return -EFAULT;
+        va += piece;
+        ours += piece;
+        n -= piece;
+    }
+    return 0;
+}
+
 static __force_inline int copy(vaddr_t va, char *ours, size_t n, bool write) {
     struct p2m *p2m = &current->domain->p2m;
-    size_t in_page = PAGE_SIZE - (va & (PAGE_SIZE - 1));
 
-    while (unlikely(n > in_page)) {
-        if (copy_piece(p2m, va, ours, in_page, write))
-            return -EFAULT;
-        va += in_page;
-        ours += in_page;
-        n -= in_page;
-        in_page = PAGE_SIZE;
-    }
-    return n ? copy_piece(p2m, va, ours, n, write) : 0;
+    /* Nearly every argument lies in one page. */
+    if (likely(n - 1 < PAGE_SIZE - (va & (PAGE_SIZE - 1))))
+        return copy_piece(p2m, va, ours, n, write);
+    return copy_pages(p2m, va, ours, n, write);
 }
 
 int copy_from_guest(void *to, vaddr_t from, size_t n) {

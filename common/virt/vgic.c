@@ -45,7 +45,7 @@ static void move_one(struct domain *d, unsigned bank) {
         vcpu_kick(v);
 }
 
-void vgic_dist_unlock(struct domain *d) {
+void vgic_move_spis(struct domain *d) {
     struct vgic_dist *g = &d->vgic;
 
     while (g->moving) {
@@ -56,7 +56,6 @@ void vgic_dist_unlock(struct domain *d) {
         else
             g->moving &= ~(1u << bank);
     }
-    spin_unlock(&g->lock);
 }
 
 /* ---- one operation on one interrupt ---- */
@@ -224,8 +223,12 @@ static void raise_private(struct vcpu *v, unsigned n, bool line) {
     bool done;
 
     spin_lock(&v->vgic.lock);
-    done = vgic_refill(v, n, line);
-    out.kick = done && vgic_waits(v);
+    if (vgic_local(v)) {
+        done = vgic_refill(v, n, line);
+        out.kick = done && vgic_waits(v);
+    } else {
+        done = !line && vgic_send_remote(v, n, &out.kick);
+    }
     if (!done)
         out = change_one(v, &v->vgic.priv, n, line ? VGIC_RAISE : VGIC_SET_PENDING);
     spin_unlock(&v->vgic.lock);

@@ -84,6 +84,12 @@ static inline bool vgic_needs_dist(const struct vcpu *v) {
  * where it was. True: it is pending there again. False: nothing was done.
  */
 bool vgic_refill(struct vcpu *v, unsigned n, bool line);
+/*
+ * The same for an SGI, or an event at a PPI that is not tied, of a vCPU that is not loaded here:
+ * its CPU need not take its list registers back to make the interrupt pending again. True: done,
+ * and *kick says whether to kick v.
+ */
+bool vgic_send_remote(struct vcpu *v, unsigned n, bool *kick);
 /* What the guest did to an interrupt in a list register becomes known. v is loaded here. */
 void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid);
 /* One interrupt of v has changed, after vgic_absorb() where it is in a list register: which
@@ -107,7 +113,12 @@ void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid);
 /* ---- vgic.c ---- */
 
 /* Gives up the dist lock, after SPIs on the move have reached their new homes. */
-void vgic_dist_unlock(struct domain *d);
+void vgic_move_spis(struct domain *d);
+static inline void vgic_dist_unlock(struct domain *d) {
+    if (unlikely(d->vgic.moving))
+        vgic_move_spis(d);
+    spin_unlock(&d->vgic.lock);
+}
 
 enum vgic_op {
     VGIC_ENABLE,

@@ -170,6 +170,7 @@ static void end_spilled(struct vcpu *v) {
 
 void vgic_fold_all(struct vcpu *v) {
     end_spilled(v);
+    v->vgic.again = 0; /* what is marked so is pending in its bank, and goes in again from there */
     for (uint32_t used = v->vgic.used; used; used &= used - 1)
         fold(v, ffs64(used));
 }
@@ -386,15 +387,21 @@ void vgic_fill(struct vcpu *v, bool with_spis) {
         vcpu_set_work(v, VCPU_WORK_IRQ); /* vgic_flush() comes with the dist lock */
 }
 
+/* Into list register i, which the guest has emptied, what it held last. */
+static inline void pend_again(struct vgic_lr *s, unsigned i, uint8_t prio) {
+    s->val &= ~(LR_ACTIVE | 0xffULL << LR_PRIORITY_SHIFT | (s->val & LR_HW ? 0 : LR_EOI));
+    s->val |= LR_PENDING | (uint64_t)prio << LR_PRIORITY_SHIFT;
+    vgic_hw->write_lr(i, s->val);
+}
+
 bool vgic_refill(struct vcpu *v, unsigned n, bool line) {
     struct vgic_bank *b = &v->vgic.priv;
     unsigned i = b->lr[n];
     struct vgic_lr *s = &v->vgic.lr[i];
     uint32_t bit = 1u << n;
 
-    /* With EOI in it, which tied interrupts and edges do not have, what to write would depend on
-     * the line. */
-    if (!vgic_local(v) || !(b->in_lr & bit & (line ? b->hw : b->edge)) || v->vgic.hcr != VHCR_EN)
+    /* What to write must not depend on the line: it is tied, an edge, or the line is low. */
+    if (!(b->in_lr & bit & (line ? b->hw : b->edge | ~(b->hw | b->line))) || v->vgic.hcr != VHCR_EN)
         return false;
     /* It was pending there, so it is enabled: vgic_update() follows every change of that. */
     if (!(s->val & LR_PENDING) || s->marks || (vgic_hw->read_lr(i) & LR_STATE))
@@ -404,10 +411,56 @@ bool vgic_refill(struct vcpu *v, unsigned n, bool line) {
         b->line |= bit;
     else
         b->latch |= bit;
-    s->val &= ~(LR_ACTIVE | 0xffULL << LR_PRIORITY_SHIFT);
-    s->val |= (uint64_t)b->prio[n] << LR_PRIORITY_SHIFT;
-    vgic_hw->write_lr(i, s->val);
+    pend_again(s, i, b->prio[n]);
     return true;
+}
+
+bool vgic_send_remote(struct vcpu *v, unsigned n, bool *kick) {
+    struct vgic_vcpu *g = &v->vgic;
+    struct vgic_bank *b = &g->priv;
+    struct vgic_lr *s = &g->lr[b->lr[n]];
+    uint32_t bit = 1u << n, held = b->in_lr & bit, open = vgic_bank_open(v->domain, b) & bit;
+
+    if ((b->hw | (b->line & ~b->edge)) & bit)
+        return false;
+    /* One that is closed may be there for being active alone, and is not to become pending. */
+    if (held && (!open || (s->val & (LR_HW | LR_EOI))))
+        return false;
+    b->latch |= bit;
+    if (held) {
+        s->marks |= MARK_SET_PENDING;
+        g->again |= (uint16_t)(1u << b->lr[n]);
+    }
+    *kick = open;
+    if (open)
+        vcpu_set_work(v, VCPU_WORK_IRQ);
+    return true;
+}
+
+/* What vgic_send_remote() left for this CPU. The bank has it pending already. */
+static void send_again(struct vcpu *v) {
+    struct vgic_vcpu *g = &v->vgic;
+
+    for (uint32_t again = g->again & g->used; again; again &= again - 1) {
+        unsigned i = ffs64(again);
+        struct vgic_lr *s = &g->lr[i];
+        uint64_t lr;
+
+        if (s->marks != MARK_SET_PENDING)
+            continue; /* it was taken back meanwhile, and holds something else */
+        lr = vgic_hw->read_lr(i);
+        if (!(lr & LR_STATE)) {
+            unsigned n = (uint32_t)s->val % 32;
+
+            g->priv.active &= ~(1u << n);
+            pend_again(s, i, g->priv.prio[n]);
+        } else if (!(lr & LR_PENDING)) {
+            s->val |= LR_STATE;
+            vgic_hw->write_lr(i, s->val);
+        }
+        s->marks = 0;
+    }
+    g->again = 0;
 }
 
 void vgic_absorb(struct vcpu *v, struct vgic_bank *b, unsigned intid) {
@@ -491,8 +544,11 @@ void vgic_flush(struct vcpu *v) {
             release_asked(v);
             vgic_resample(v, ~0u);
             __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
+        } else if (v->vgic.again) {
+            send_again(v);
         }
-        vgic_fill(v, dist);
+        if (vgic_private_ready(v) || v->vgic.ready_banks || v->vgic.hcr != VHCR_EN)
+            vgic_fill(v, dist);
     }
     unlock_all(v, dist);
 }

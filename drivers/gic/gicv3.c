@@ -34,6 +34,7 @@ static struct region regions[MAX_REGIONS];
 static unsigned nr_regions;
 static uint64_t fixed_stride; /* of the device tree; 0: by GICR_TYPER */
 static DEFINE_PER_CPU(volatile char *, redist);
+static DEFINE_PER_CPU(uint64_t, sgi_to_me);
 static spinlock_t gic_lock = SPINLOCK_INIT(RANK_GIC, "gic");
 
 static struct irq_chip chip;
@@ -118,14 +119,21 @@ static void gicv3_set_pending(uint32_t irq, bool pending) {
     write_bit(irq, pending ? GIC_ISPENDR : GIC_ICPENDR);
 }
 
-static void gicv3_send_sgi(unsigned cpu, uint32_t sgi) {
-    uint64_t mpidr = cpu_mpidr(cpu), aff0 = mpidr & 0xff;
-    uint64_t val = 1ULL << (aff0 & 15) | (uint64_t)sgi << 24 | (aff0 >> 4) << 44;
+/* The fields of ICC_SGI1R_EL1 that name a CPU. */
+static uint64_t sgi_target(uint64_t mpidr) {
+    uint64_t aff0 = mpidr & 0xff;
 
-    val |= bits_get(mpidr, 15, 8) << 16 | bits_get(mpidr, 23, 16) << 32 |
-           bits_get(mpidr, 39, 32) << 48;
+    return 1ULL << (aff0 & 15) | (aff0 >> 4) << 44 | bits_get(mpidr, 15, 8) << 16 |
+           bits_get(mpidr, 23, 16) << 32 | bits_get(mpidr, 39, 32) << 48;
+}
+
+static void gicv3_send_sgi(unsigned cpu, uint32_t sgi) {
+    uint64_t target = per_cpu(sgi_to_me, cpu);
+
+    if (unlikely(!target)) /* it has not come up yet */
+        target = sgi_target(cpu_mpidr(cpu));
     dsb(ishst); /* what the SGI is about is seen before it */
-    write_sysreg(val, ICC_SGI1R_EL1);
+    write_sysreg(target | (uint64_t)sgi << 24, ICC_SGI1R_EL1);
     isb();
 }
 
@@ -213,6 +221,7 @@ static void init_cpu_interface(void) {
 
 static void gicv3_init_cpu(void) {
     this_cpu(redist) = find_redist();
+    this_cpu(sgi_to_me) = sgi_target(cpu_mpidr(cpu_id()));
     wake_redist();
     reset_bank(this_cpu(redist) + GICR_SGI_FRAME, 0);
     wait_rwp(0);

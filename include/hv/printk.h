@@ -46,6 +46,15 @@ struct ratelimit {
 #define RATELIMIT_INIT                                                                             \
     { 0, RATELIMIT_BURST, 0 }
 bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns);
+/* True, and counted, when log_ratelimit() would say no: for lines that cost something to prepare.
+ */
+static inline bool log_is_silent(struct ratelimit *rl, uint64_t now_ns) {
+    if (__atomic_load_n(&rl->tokens, __ATOMIC_RELAXED) ||
+        now_ns - __atomic_load_n(&rl->last_ns, __ATOMIC_RELAXED) >= RATELIMIT_INTERVAL_NS)
+        return false;
+    __atomic_fetch_add(&rl->suppressed, 1, __ATOMIC_RELAXED);
+    return true;
+}
 
 /* Prints the message, registers and a backtrace, and stops the machine. Never returns. */
 void panic(const char *fmt, ...) __printf(1, 2) __noreturn;

@@ -72,7 +72,8 @@ struct vgic_vcpu {
     bool loaded;                            /* its state is in the hardware of vcpu.cpu */
     bool resync;                            /* that CPU must take the list registers back */
     uint32_t release;                       /* tied PPIs for that CPU to deactivate */
-    uint32_t waker;                         /* GICR_WAKER.ProcessorSleep */
+    uint16_t again; /* list registers that hold an edge which came again: see vgic_send_remote() */
+    uint32_t waker; /* GICR_WAKER.ProcessorSleep */
     struct vgic_lr lr[VGIC_MAX_LRS];
     struct vgic_hw_state hw;
 };

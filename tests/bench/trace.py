@@ -2,7 +2,7 @@
 
     make bench-trace KEY=gicd_typer
 
-KEY is as in rows.py. Of the run that took least, in the release build, after the guest's own instructions are
+KEY is as in rows.py. Of the run whose cost is reported, in the release build, after the guest's own instructions are
 taken out.
 """
 import bisect

@@ -74,20 +74,13 @@ bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn) {
 
 /* ---- aborts ---- */
 
-/* Finding the instruction costs more than the line: only when it will be printed. */
-static uint32_t insn_for_log(struct vcpu *v) {
-    const struct ratelimit *rl = &v->domain->log;
+static void log_fault(struct vcpu *v, const char *what, uint64_t ipa, uint64_t far) {
     uint32_t insn = 0;
 
-    if (rl->tokens || time_ns() - rl->last_ns >= RATELIMIT_INTERVAL_NS)
-        if (!guest_read_insn(v, v->regs->pc, &insn))
-            insn = 0;
-    return insn;
-}
-
-static void log_fault(struct vcpu *v, const char *what, uint64_t ipa, uint64_t far) {
-    uint32_t insn = insn_for_log(v);
-
+    if (log_is_silent(&v->domain->log, time_ns()))
+        return;
+    if (!guest_read_insn(v, v->regs->pc, &insn))
+        insn = 0;
     domain_log(v->domain, "vcpu%u: %s at 0x%llx (va 0x%llx), pc 0x%llx, instruction %08x: abort",
                v->id, what, (unsigned long long)ipa, (unsigned long long)far,
                (unsigned long long)v->regs->pc, insn);

@@ -1,8 +1,8 @@
 /*
  * The bench guest: each row times one operation by the virtual counter, which under -icount shift=0
- * counts instructions, several times, and the least counts. A row is ROW(name) { ... } in any file;
- * it may take samples under several keys. A check that fails makes the row say so in place of its
- * numbers.
+ * counts instructions, several times, and the one in the middle counts. A row is ROW(name) { ... }
+ * in any file; it may take samples under several keys. A check that fails makes the row say so in
+ * place of its numbers.
  */
 #ifndef BENCH_H
 #define BENCH_H
