@@ -30,6 +30,17 @@ static int64_t question(struct vcpu *v, uint32_t cmd, vaddr_t arg) {
     }
 }
 
+/* For who manages another domain; one's own tables are mapped by add_to_physmap. */
+static int64_t acquire_resource(vaddr_t arg) {
+    struct xen_mem_acquire_resource op;
+
+    if (copy_from_guest(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.pad)
+        return -EINVAL;
+    return op.domid != DOMID_SELF && domain_by_id(op.domid) ? -EPERM : -ESRCH;
+}
+
 int64_t do_memory_op(struct vcpu *v, const uint64_t *args) {
     uint32_t cmd = (uint32_t)args[0] & MEMOP_CMD_MASK;
     uint64_t start = args[0] >> MEMOP_EXTENT_SHIFT;
@@ -52,6 +63,8 @@ int64_t do_memory_op(struct vcpu *v, const uint64_t *args) {
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:
         return question(v, cmd, arg);
+    case XENMEM_acquire_resource:
+        return acquire_resource(arg);
     default:
         return -ENOSYS;
     }

@@ -179,6 +179,8 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
     if (d) {
         d->config = cfg;
         d->max_grant_version = cfg->max_grant_version;
+        d->max_grant_frames = cfg->max_grant_frames;
+        d->max_maptrack_frames = cfg->max_maptrack_frames;
         d->privileged = cfg->privileged;
         d->max_evtchn_port = cfg->max_evtchn_port;
         if (add_static(d, cfg)) {

@@ -148,6 +148,22 @@ static int read_grant_version(struct guest_config *cfg) {
     return 0;
 }
 
+/* How large a grant table, and how much of others' it may map: property, least, most. */
+static int read_grant_frames(struct guest_config *cfg, const char *prop, uint32_t min, uint32_t max,
+                             uint32_t *out) {
+    uint32_t n;
+    int rc = read_u32(cfg, prop, true, &n);
+
+    if (rc == -ENOENT)
+        return 0;
+    if (rc)
+        return rc;
+    if (n < min || n > max)
+        return guest_error(cfg, cfg->node, prop, "expected %u to %u, got %u", min, max, n);
+    *out = n;
+    return 0;
+}
+
 static int read_event_channels(struct guest_config *cfg) {
     static const char prop[] = "max_event_channels";
     uint32_t n;
@@ -345,6 +361,8 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "xen,enhanced",
                                        "xen,domain-p2m-mem-mb",
                                        "max_grant_version",
+                                       "max_grant_frames",
+                                       "max_maptrack_frames",
                                        "passthrough",
                                        "direct-map",
                                        "xen,static-mem",
@@ -363,14 +381,8 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "holdfast,cap",
                                        "holdfast,budget-us",
                                        "holdfast,period-us"};
-    static const char *const known[] = {"xen,shared-mem",
-                                        "max_grant_frames",
-                                        "max_maptrack_frames",
-                                        "vcpu-affinity",
-                                        "colors",
-                                        "llc-colors",
-                                        "sve",
-                                        "xen,passthrough"};
+    static const char *const known[] = {"xen,shared-mem", "vcpu-affinity", "colors",
+                                        "llc-colors",     "sve",           "xen,passthrough"};
     const char *name;
     int off;
 
@@ -400,6 +412,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
                                  .on_end = {[END_REBOOT] = END_RESTART},
                                  .restart_limit = RESTART_LIMIT,
                                  .max_grant_version = 1,
+                                 .max_grant_frames = GUEST_GRANT_FRAMES_MAX,
+                                 .max_maptrack_frames = 1024,
                                  .max_evtchn_port = 1023};
     cfg->vpl011 = fdt_flag(fdt, node, "vpl011");
     cfg->pv_console = fdt_flag(fdt, node, "holdfast,pv-console");
@@ -414,6 +428,12 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
         rc = read_p2m_size(cfg);
     if (!rc)
         rc = read_grant_version(cfg);
+    if (!rc)
+        rc = read_grant_frames(cfg, "max_grant_frames", 1, GUEST_GRANT_FRAMES_MAX,
+                               &cfg->max_grant_frames);
+    if (!rc)
+        rc = read_grant_frames(cfg, "max_maptrack_frames", 0, GUEST_MAPTRACK_FRAMES_MAX,
+                               &cfg->max_maptrack_frames);
     if (!rc)
         rc = read_ends(cfg);
     if (!rc)

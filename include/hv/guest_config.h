@@ -10,9 +10,11 @@
 
 #define GUESTS_MAX 64u
 #define GUEST_NAME_MAX 32
-#define GUEST_BOOTARGS_MAX 2048   /* with its NUL; arm64 Linux keeps no more */
-#define GUEST_STATIC_MAX 8u       /* ranges of static memory */
-#define GUEST_SPIS_MAX 960u       /* INTIDs 32..991, as the vGIC has them */
+#define GUEST_BOOTARGS_MAX 2048 /* with its NUL; arm64 Linux keeps no more */
+#define GUEST_STATIC_MAX 8u     /* ranges of static memory */
+#define GUEST_SPIS_MAX 960u     /* INTIDs 32..991, as the vGIC has them */
+#define GUEST_GRANT_FRAMES_MAX 64u
+#define GUEST_MAPTRACK_FRAMES_MAX 4096u
 #define GUEST_EVTCHNS_MAX 131071u /* the highest port of the FIFO ABI */
 
 enum guest_passthrough { PASSTHROUGH_AS_NEEDED, PASSTHROUGH_ENABLED, PASSTHROUGH_DISABLED };
@@ -32,9 +34,11 @@ struct guest_config {
     bool vpl011;
     bool pv_console;            /* holdfast,pv-console: a console ring */
     uint32_t max_grant_version; /* 1 or 2 */
-    uint32_t max_evtchn_port;   /* max_event_channels */
-    bool privileged;            /* capabilities = "control" */
-    bool enhanced;              /* xen,enhanced asked for: a /hypervisor node */
+    uint32_t max_grant_frames;
+    uint32_t max_maptrack_frames;
+    uint32_t max_evtchn_port; /* max_event_channels */
+    bool privileged;          /* capabilities = "control" */
+    bool enhanced;            /* xen,enhanced asked for: a /hypervisor node */
     enum end_action on_end[NR_END_KINDS];
     uint32_t restart_limit; /* of restarts after a crash or by a watchdog */
     bool good;              /* nothing was wrong so far */

@@ -147,6 +147,10 @@ static void variants(void **s) {
 
     assert_false(cfg.privileged);
     assert_int_equal(cfg.max_evtchn_port, 1023);
+    assert_int_equal(cfg.max_grant_frames, 64);
+    assert_int_equal(cfg.max_maptrack_frames, 1024);
+    put_cells(U, "max_grant_frames", 1, 1);
+    put_cells(U, "max_maptrack_frames", 1, 0);
     put_text(U, "capabilities", "control");
     put_cells(U, "max_event_channels", 1, 131071);
     put_text(U, "xen,enhanced", "disabled");
@@ -155,6 +159,8 @@ static void variants(void **s) {
     assert_int_equal(parse(), 0);
     assert_true(cfg.privileged);
     assert_int_equal(cfg.max_evtchn_port, 131071);
+    assert_int_equal(cfg.max_grant_frames, 1);
+    assert_int_equal(cfg.max_maptrack_frames, 0);
     assert_false(cfg.pv_console);
     put(U, "holdfast,pv-console", NULL, 0);
     assert_false(cfg.enhanced);
@@ -318,6 +324,12 @@ static void no_event_channels(void) {
 static void too_many_event_channels(void) {
     put_cells(U, "max_event_channels", 1, 131072);
 }
+static void grant_frames_65(void) {
+    put_cells(U, "max_grant_frames", 1, 65);
+}
+static void maptrack_frames_4097(void) {
+    put_cells(U, "max_maptrack_frames", 1, 4097);
+}
 static void capability_unknown(void) {
     put_text(U, "capabilities", "hardware");
 }
@@ -439,6 +451,8 @@ static void refused(void **s) {
         {p2m_0, U ": xen,domain-p2m-mem-mb: expected 1 to 4096 MiB, got 0"},
         {no_event_channels, U ": max_event_channels: expected 1 to 131071, got 0"},
         {too_many_event_channels, U ": max_event_channels: expected 1 to 131071, got 131072"},
+        {grant_frames_65, U ": max_grant_frames: expected 1 to 64, got 65"},
+        {maptrack_frames_4097, U ": max_maptrack_frames: expected 0 to 4096, got 4097"},
         {capability_unknown, U ": capabilities: expected \"control\""},
         {capabilities_number, U ": capabilities: expected \"control\""},
         {enhanced_unknown, U ": xen,enhanced: expected \"enabled\", \"legacy\", \"no-xenstore\" or "

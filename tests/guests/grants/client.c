@@ -336,6 +336,19 @@ GRANTS_TEST(grants_cache_flush) {
     EQ(grant_table_op(GNTTABOP_cache_flush, &op, 1), -XEN_EINVAL);
 }
 
+GRANTS_TEST(grants_acquire_resource_is_for_others) {
+    struct xen_mem_acquire_resource op = {.domid = SERVER, .type = XENMEM_resource_grant_table};
+
+    EQ(memory_op(XENMEM_acquire_resource, &op), -XEN_EPERM);
+    op.domid = CLIENT;
+    EQ(memory_op(XENMEM_acquire_resource, &op), -XEN_EPERM);
+    op.domid = 77;
+    EQ(memory_op(XENMEM_acquire_resource, &op), -XEN_ESRCH);
+    op.pad = 1;
+    EQ(memory_op(XENMEM_acquire_resource, &op), -XEN_EINVAL);
+    EQ(memory_op(XENMEM_acquire_resource, (void *)NOTHING_NORMAL), -XEN_EFAULT);
+}
+
 /* ---- version 2, if the server's domain may have it ---- */
 
 static bool version_2(void) {
