@@ -219,6 +219,16 @@ int guest_devices_read(const struct guest_config *cfg, struct guest_devices *dev
 
 /* ---- giving ---- */
 
+/* A guest that is told of the Xen ABI maps other domains' pages in the places for RAM that it has
+ * not. */
+static bool where_others_go(const struct guest_config *cfg, const struct partial_range *r) {
+    uint64_t end = r->guest + r->size;
+
+    return cfg->enhanced &&
+           ((r->guest < GUEST_RAM0_BASE + GUEST_RAM0_SIZE && end > GUEST_RAM0_BASE) ||
+            (r->guest < GUEST_RAM1_BASE + GUEST_RAM1_SIZE && end > GUEST_RAM1_BASE));
+}
+
 static int give_device(const struct guest_config *cfg, const void *tree,
                        const struct partial_device *p, struct domain *d) {
     struct passthrough_why why;
@@ -229,6 +239,10 @@ static int give_device(const struct guest_config *cfg, const void *tree,
         return rc;
     for (unsigned i = 0; i < p->nr_ranges; i++) {
         partial_tree_range(tree, p, i, &r);
+        if (where_others_go(cfg, &r))
+            return device_error(cfg, tree, p->node, "xen,reg",
+                                "expected a guest address that is no place for RAM, since the "
+                                "domain has xen,enhanced");
         if (passthrough_give_mmio(d, r.host, r.guest, r.size, &why))
             return device_error(cfg, tree, p->node, "xen,reg", why.text);
     }
