@@ -65,6 +65,7 @@ def test_selftest_on_two_threads():
         log = machine.log()
     assert "panic" not in log
     assert "PASS smp_distributor_changes_under_load" in log
+    assert "PASS physmap_race" in log
 
 
 def test_audit_while_it_runs():

@@ -200,32 +200,67 @@ TEST(physmap_populate_past_the_maximum) {
     restore(spare_gfn(0));
 }
 
-/* Two CPUs place, remove and ask for the same pages at once: whatever the order, nothing is lost.
+/*
+ * All CPUs place, remove, give back and ask for the same pages at once, singly and as the block that
+ * holds them: whatever the order, nothing is lost.
  */
-static void race(void) {
-    for (unsigned i = 0; i < 300; i++) {
-        xen_pfn_t g = spare_gfn(3);
+#define RACED_BLOCK ((RAM + 0x2000000) >> 12)
 
-        add(XENMAPSPACE_shared_info, 0, HOLE_GFN(30 + i % 2));
-        add(XENMAPSPACE_grant_table, i % 3, HOLE_GFN(30 + i % 2));
-        reservation(XENMEM_decrease_reservation, &g, 1, 0);
-        take(HOLE_GFN(30 + i % 2));
-        reservation(XENMEM_populate_physmap, &g, 1, 0);
+static void race_once(unsigned i) {
+    uint64_t hole = HOLE_GFN(30 + i % 3);
+    xen_pfn_t block = RACED_BLOCK, page = RACED_BLOCK + i * 37 % 512, frames[3];
+    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 3};
+
+    setup.frame_list.p = frames;
+    add(XENMAPSPACE_shared_info, 0, hole);
+    add(XENMAPSPACE_grant_table, i % 3, hole);
+    grant_table_op(GNTTABOP_setup_table, &setup, 1);
+    reservation(XENMEM_decrease_reservation, &page, 1, 0);
+    take(hole);
+    add(XENMAPSPACE_grant_table, i % 3, page); /* over RAM, or where none is */
+    take(page);
+    reservation(XENMEM_populate_physmap, &page, 1, 0);
+    if (i % 32 == 31) {
+        reservation(XENMEM_decrease_reservation, &block, 1, 9);
+        reservation(XENMEM_populate_physmap, &block, 1, 9);
     }
+}
+
+static void race(void) {
+    for (unsigned i = 0; i < 200; i++)
+        race_once(i + cpu_number());
+}
+
+static bool others_are_done(void) {
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++)
+        if (!*(volatile bool *)&cpus[cpu].done)
+            return false;
+    return true;
+}
+
+/* The block as it was, whatever holes the race left. */
+static void restore_block(void) {
+    xen_pfn_t block = RACED_BLOCK;
+
+    for (xen_pfn_t g = block; g < block + 512; g++)
+        reservation(XENMEM_decrease_reservation, &g, 1, 0);
+    EQ(reservation(XENMEM_populate_physmap, &block, 1, 9), 1);
 }
 
 TEST_SMP(physmap_race) {
     int64_t before = question(XENMEM_current_reservation);
-    xen_pfn_t g = spare_gfn(3);
 
-    cpu_start(1, race);
-    race();
-    cpu_join(1);
-    take(HOLE_GFN(30));
-    take(HOLE_GFN(31));
-    reservation(XENMEM_decrease_reservation, &g, 1, 0);
-    EQ(reservation(XENMEM_populate_physmap, &g, 1, 0), 1);
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++)
+        cpu_start(cpu, race);
+    for (unsigned i = 0; i < 200 || !others_are_done(); i++)
+        race_once(i);
+    for (unsigned cpu = 1; cpu < nr_cpus; cpu++)
+        cpu_join(cpu);
+    for (unsigned i = 0; i < 3; i++)
+        take(HOLE_GFN(30 + i));
+    restore_block();
     EQ(question(XENMEM_current_reservation), before);
+    EQ(*word_at(RACED_BLOCK + 511), 0);
     EQ(add(XENMAPSPACE_shared_info, 0, HOLE_GFN(30)), 0);
     EQ(take(HOLE_GFN(30)), 0);
 }
