@@ -45,7 +45,8 @@ RTC = """
 
 def test_a_clock_and_its_interrupt():
     """Registers, interrupt and alias of a plain device; again after the guest's reboot."""
-    with Machine("passthrough-rtc", [Domain("domU1", devices=RTC), Domain("domU2")]) as machine:
+    domains = [Domain("domU1", devices=RTC), Domain("domU2", properties={"passthrough": '"enabled"'})]
+    with Machine("passthrough-rtc", domains) as machine:
         domain = machine.domain(1)
         for _ in range(2):
             domain.wait_up()
@@ -138,11 +139,15 @@ def test_reboots_with_its_devices():
 
 
 def test_no_smmu():
-    """The domain with the bridge is refused by name; the other one runs. Stage 1 only is no better."""
+    """The domains with the bridge and with a function are refused by name; the other one runs."""
     line = r"error: /chosen/domU1/device-tree: /passthrough/pcie@10000000: xen,path: expected [^\n]*IOMMU[^\n]*; domain not started"
+    single = r"error: /chosen/domU3: holdfast,pci-functions: 0000:00:02.0: expected [^\n]*IOMMU[^\n]*; domain not started"
     domains = [with_bridge("domU1"), Domain("domU2", properties={"passthrough": '"disabled"'})]
-    with Machine("passthrough-no-smmu", domains, machine="") as machine:
+    domains += [with_functions("domU3", "0000:00:02.0")]
+    options = ["-device", "edu,addr=2"]
+    with Machine("passthrough-no-smmu", domains, machine="", options=options) as machine:
         machine.expect(line, timeout=60)
+        machine.expect(single, timeout=60)
         machine.domain(2).wait_up()
 
 
