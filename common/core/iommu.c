@@ -329,17 +329,14 @@ void iommu_domain_destroy(struct iommu_domain *dom) {
 /* ---- trouble ---- */
 
 void iommu_domain_fail(struct iommu_domain *dom, const char *why) {
-    bool unsafe = false;
-
     spin_lock(&iommu_lock);
     dom->failed = true;
     list_for_each(e, &attachments) {
         const struct attachment *a = list_entry(e, struct attachment, link);
 
-        if (a->dom == dom && quiesce(dom, &a->s))
-            unsafe = true;
+        if (a->dom == dom)
+            (void)quiesce(dom, &a->s); /* dom->unsafe remembers */
     }
-    dom->unsafe = unsafe;
     if (crash_hook)
         crash_hook(dom->p2m->owner, why);
     spin_unlock(&iommu_lock);

@@ -6,6 +6,9 @@
 #include <hv/errno.h>
 #include <hv/printk.h>
 
+#include <asm/barrier.h>
+#include <asm/cache.h>
+
 #include "smmu.h"
 
 /* More streams than these cannot be named by any bus; the level-1 table is then 1 MiB. */
@@ -159,8 +162,10 @@ static bool step_all(struct smmu *s, uint32_t first, uint32_t count, const uint6
             continue; /* only when blocking: an absent entry blocks */
         ste = c->ste[(first + i) % SMMU_CHUNK];
         more |= smmu_ste_step(ste, target);
-        smmu_publish(s, ste, sizeof(*c->ste));
+        if (!s->iommu.coherent)
+            dcache_clean_poc(ste, sizeof(*c->ste));
     }
+    dsb(st);
     return more;
 }
 

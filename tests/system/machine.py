@@ -132,6 +132,7 @@ class Machine:
         holdfast=HOLDFAST,
         options=(),
         board="virt",
+        u_boot_commands="",
     ):
         self.name = name
         self.domains = list(domains)
@@ -139,6 +140,7 @@ class Machine:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log_path = BUILD / "tests" / f"{name}.log"
         self.focused = None
+        self._u_boot_commands = u_boot_commands
         self.may_leak = False  # the test makes it so
         self._tag = 0
         self._size = memory
@@ -333,7 +335,7 @@ class Machine:
         """U-Boot that starts the preloaded image without delay."""
         script, settings = self.directory / "boot.cmd", self.directory / "env.txt"
         image, environment = self.directory / "boot.scr", self.directory / "env.img"
-        script.write_text(f"booti {HOLDFAST_AT:#x} - {TREE_AT:#x}\n", encoding="ascii")
+        script.write_text(f"{self._u_boot_commands}booti {HOLDFAST_AT:#x} - {TREE_AT:#x}\n", encoding="ascii")
         settings.write_text(
             "bootdelay=-2\nfdt_high=0xffffffffffffffff\ninitrd_high=0xffffffffffffffff\n"
             f"bootcmd=source {SCRIPT_AT:#x}; poweroff\n",

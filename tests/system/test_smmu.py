@@ -270,6 +270,36 @@ def test_streams_behind_bridges(kind, bus, slot):
         told(machine, rf"stream {bus << 8:#x} of d1: F_TRANSLATION, write of 0x90000000")
 
 
+def u_boot_edu(source, target, command):
+    """U-Boot's commands for one copy; it has put the device's registers at the start of the window."""
+    values = {0x80: source, 0x84: 0, 0x88: target, 0x8C: 0, 0x90: 8, 0x98: command}
+    return "".join(f"mw.l {ECAM + register:#x} {value:#x}\n" for register, value in values.items())
+
+
+def test_a_device_at_work_at_hand_over():
+    """U-Boot leaves the device in the middle of a copy, its bus mastering on and the SMMU in bypass: it never ends."""
+    pattern, early, late = 0x5EED1E55, 0x4A001000, 0x4A003000
+    commands = f"mw.l 0x4a000000 {pattern:#x} 2\nmw.l {early:#x} 0 2\nmw.l {late:#x} 0 2\npci enum\n"
+    commands += u_boot_edu(0x4A000000, Edu.BUFFER, 1) + "sleep 1\n"
+    commands += u_boot_edu(Edu.BUFFER, early, 3) + f"sleep 1\nmd.l {early:#x} 1\n"
+    commands += u_boot_edu(Edu.BUFFER, late, 3)
+    stub = BUILD / "tests/smmu-hand-over.socket"
+    stub.unlink(missing_ok=True)
+    options = EDU + ["-gdb", f"unix:{stub},server=on,wait=off"]
+    with start("hand-over", options=options, boot="u-boot", u_boot_commands=commands) as machine:
+        machine.expect(f"4a001000: {pattern:08x}")  # it does copy
+        machine.expect(r"\(d1\) monitor")
+        guest = Guest(machine)
+        for _ in range(20):
+            guest.read(RAM)
+        debugger = Debugger(stub)
+        assert debugger.ask("Qqemu.PhyMemMode:1") == "OK"
+        assert int(debugger.ask(f"m{late:x},4"), 16) != int.from_bytes(pattern.to_bytes(4, "little"), "big")
+        debugger.ask("Qqemu.PhyMemMode:0")
+        debugger.ask("D")
+        assert Edu(guest).copies(RAM + 0x1000000, RAM + 0x1001000, 0x99)
+
+
 STAGE = "arm-smmuv3.stage"
 
 
