@@ -13,7 +13,6 @@
 #include <hv/mm.h>
 #include <hv/page.h>
 #include <hv/string.h>
-#include <hv/xen_abi.h>
 
 #include <asm/barrier.h>
 

@@ -3,6 +3,7 @@
  * strings that Xen keeps from plain domains are kept from them here as well.
  */
 #include <hv/bits.h>
+#include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
@@ -19,9 +20,9 @@
 /* What Xen says of a plain domain on Arm. */
 #define FEATURES                                                                                   \
     (FEATURE(writable_page_tables) | FEATURE(auto_translated_physmap) |                            \
-     FEATURE(memory_op_vnode_supported) | FEATURE(ARM_SMCCC_supported) |                           \
-     FEATURE(not_direct_mapped))
-_Static_assert(FEATURES == 0x16005, "the word a guest of Xen 4.17 reads");
+     FEATURE(memory_op_vnode_supported) | FEATURE(ARM_SMCCC_supported))
+_Static_assert((FEATURES | FEATURE(not_direct_mapped)) == 0x16005,
+               "the word a guest of Xen 4.17 reads");
 
 /* A string in the whole of a buffer that the ABI gives a fixed size. */
 static int64_t give_string(vaddr_t arg, size_t size, const char *s) {
@@ -40,14 +41,15 @@ static int64_t compile_info(vaddr_t arg) {
     return copy_to_guest(arg, &info, sizeof(info));
 }
 
-static int64_t get_features(vaddr_t arg) {
+static int64_t get_features(const struct domain *d, vaddr_t arg) {
     struct xen_feature_info info;
 
     if (copy_from_guest(&info, arg, sizeof(info)))
         return -EFAULT;
     if (info.submap_idx)
         return -EINVAL;
-    info.submap = FEATURES;
+    info.submap =
+        FEATURES | (d->pages.direct_map ? FEATURE(direct_mapped) : FEATURE(not_direct_mapped));
     return copy_to_guest(arg, &info, sizeof(info));
 }
 
@@ -82,10 +84,9 @@ static int64_t other_questions(uint32_t cmd, vaddr_t arg) {
 int64_t do_xen_version(struct vcpu *v, const uint64_t *args) {
     uint32_t cmd = (uint32_t)args[0];
 
-    (void)v;
     if (likely(cmd == XENVER_version))
         return SPOKEN_MAJOR << 16 | SPOKEN_MINOR;
     if (cmd == XENVER_get_features)
-        return get_features((vaddr_t)args[1]);
+        return get_features(v->domain, (vaddr_t)args[1]);
     return other_questions(cmd, (vaddr_t)args[1]);
 }

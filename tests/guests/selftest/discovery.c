@@ -1,6 +1,6 @@
 /* What a guest learns about where it runs: xen_version, hvm_op, vm_assist, and what there is not.
  */
-#include "xen.h"
+#include "evtchn.h"
 
 static char page[2 * 4096] __attribute__((aligned(4096)));
 
@@ -186,4 +186,48 @@ TEST(wallclock_of_shared_info) {
     EQ(s->wc_sec_hi, 0);
     EQ(s->vcpu_info[0].time.version, 0);
     EQ(memory_op(XENMEM_remove_from_physmap, &undo), 0);
+}
+
+/*
+ * What Zephyr's drivers for Xen call at start, in their order: the shared info over a page of its
+ * own memory, every event masked, the grant table set up before it is mapped, and a first event
+ * through the upcall.
+ */
+TEST(start_as_zephyr_does) {
+    uint64_t info = spare_gfn(40), grants = 0x38000;
+    struct gnttab_setup_table setup = {.dom = DOMID_SELF, .nr_frames = 2};
+    volatile struct shared_info *s = (void *)word_at(info);
+    volatile struct vcpu_info *own = registered[0] ? &vcpu_infos[0] : &s->vcpu_info[0];
+    xen_pfn_t frames[2];
+    int64_t port;
+
+    EQ(add(XENMAPSPACE_shared_info, 0, info), 0);
+    for (unsigned i = 0; i < COUNT(s->evtchn_mask); i++)
+        s->evtchn_mask[i] = ~0UL;
+    gic_enable(PPI_UPCALL, 0xa0);
+
+    setup.frame_list.p = frames;
+    EQ(grant_table_op(GNTTABOP_setup_table, &setup, 1), 0);
+    EQ(setup.status, GNTST_okay);
+    for (unsigned i = 0; i < COUNT(frames); i++) {
+        EQ(add(XENMAPSPACE_grant_table, i, grants + i), 0);
+        *word_at(grants + i) = 0;
+    }
+
+    port = new_ipi(0);
+    TRUE(port > 0);
+    EQ(unmask(port), 0);
+    irq_enable();
+    EQ(send(port), 0);
+    WAIT(own->evtchn_upcall_pending);
+    WAIT(s->evtchn_pending[port / 64] >> port % 64 & 1);
+    WAIT(irq_taken(PPI_UPCALL));
+    irq_disable();
+    EQ(close(port), 0);
+    own->evtchn_upcall_pending = 0;
+
+    for (unsigned i = 0; i < COUNT(frames); i++)
+        EQ(take(grants + i), 0);
+    EQ(take(info), 0);
+    restore(info);
 }
