@@ -54,6 +54,21 @@ def test_the_pool_and_affinity_of_the_scheduling_guide():
         machine.expect(r"vcpu0: \w+, CPU 1 of pool fast")
 
 
+def test_the_event_channel_of_the_device_tree_reference():
+    """Its two nodes in two domains that say which ports they were given, and to what they lead."""
+    text = example("docs/device-tree.md", "left {")
+    ends = re.findall(r"^    (ec\d: evtchn@1 \{\n.*?^    \};\n)", text, re.S | re.M)
+    assert len(ends) == 2
+    domains = [
+        Domain(f"domU{n}", memory_mib=16, kernel=BUILD / "guests/evtchn.bin", ramdisk=None, nodes=node)
+        for n, node in enumerate(ends, 1)
+    ]
+    with Machine("docs-evtchn", domains) as machine:
+        machine.expect(r"\(HF\) 2 of 2 domains started", timeout=30)
+        said = r"\(d{}\) port 0x{:08x}\s+\(d{}\) leads to domain 0x{:08x}\s+\(d{}\) port there 0x{:08x}"
+        machine.expect_all([said.format(1, 10, 1, 2, 1, 20), said.format(2, 20, 2, 1, 2, 10)])
+
+
 def test_the_error_of_the_device_tree_reference():
     """The message quoted in docs/device-tree.md, for the mistake it names."""
     quoted = example("docs/device-tree.md", "(HF) error: /chosen/domU2: memory: expected 2 cells (KiB), got 12 bytes; domain not started")

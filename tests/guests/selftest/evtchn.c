@@ -57,6 +57,13 @@ TEST(evtchn_unknown_operations) {
     EQ(xen_call(16, EVTCHNOP_send, (uint64_t)nothing, 0), -XEN_ENOSYS); /* as it was once */
 }
 
+/* A guest's physical interrupts come by its GIC. */
+TEST(evtchn_no_pirqs) {
+    struct evtchn_bind_pirq op = {.pirq = 40};
+
+    EQ(evtchn_op(EVTCHNOP_bind_pirq, &op), -XEN_ENOSYS);
+}
+
 static void nowhere(void *at) {
     static const unsigned ops[] = {
         EVTCHNOP_bind_interdomain, EVTCHNOP_bind_virq,    EVTCHNOP_close,
