@@ -66,11 +66,15 @@ static inline bool evtchn_virq_is_global(uint32_t virq) {
 static inline struct evtchn *evtchn_lookup(const struct domain *d, uint32_t port) {
     const struct events *ev = &d->abi->events;
     uint32_t nr = __atomic_load_n(&ev->nr_ports, __ATOMIC_ACQUIRE);
+    struct evtchn *bucket;
 
     if (unlikely(port >= nr))
         return NULL;
     port = (uint32_t)index_nospec(port, nr);
-    return &ev->bucket[port / EVTCHNS_PER_BUCKET][port % EVTCHNS_PER_BUCKET];
+    bucket = ev->bucket[port / EVTCHNS_PER_BUCKET];
+    if (!bucket)
+        __builtin_unreachable(); /* so that callers' tests for NULL cost nothing here */
+    return &bucket[port % EVTCHNS_PER_BUCKET];
 }
 
 /* ---- evtchn_port.c: ports come and go ---- */

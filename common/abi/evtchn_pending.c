@@ -43,8 +43,7 @@ static void select_word(struct domain *d, const struct evtchn *e, unsigned word)
         evtchn_upcall(d, vcpu);
 }
 
-static void set_pending_2l(struct domain *d, struct evtchn *e) {
-    struct shared_info *s = d->abi->shared_info;
+static inline void set_pending_2l(struct domain *d, struct shared_info *s, const struct evtchn *e) {
     unsigned word;
     uint64_t bit;
 
@@ -71,12 +70,14 @@ static __attribute__((noinline)) void wake_pollers(struct domain *d) {
 }
 
 void evtchn_set_pending(struct domain *d, struct evtchn *e) {
-    if (e->fifo)
+    const struct domain_abi *abi = d->abi;
+
+    if (unlikely(e->fifo != NULL))
         fifo_set_pending(d, e);
     else
-        set_pending_2l(d, e);
+        set_pending_2l(d, abi->shared_info, e);
     /* Ordered behind the pending bit, as a poller's look at that is behind its count. */
-    if (unlikely(__atomic_load_n(&d->abi->events.pollers, __ATOMIC_SEQ_CST)))
+    if (unlikely(__atomic_load_n(&abi->events.pollers, __ATOMIC_SEQ_CST)))
         wake_pollers(d);
 }
 

@@ -65,6 +65,22 @@ int copy_from_guest(void *to, vaddr_t from, size_t n) {
     return copy(from, to, n, false);
 }
 
+int64_t read_u32_from_guest(const struct vcpu *v, vaddr_t from) {
+    struct p2m *p2m = &v->domain->p2m;
+    const char *theirs;
+    int64_t value = -EFAULT;
+    uint32_t bytes;
+
+    if (unlikely(from & 3))
+        return copy_from_guest(&bytes, from, sizeof(bytes)) ? -EFAULT : (int64_t)bytes;
+    read_lock(&p2m->lock);
+    theirs = locate(from, false);
+    if (likely(theirs != NULL))
+        value = *(const uint32_t *)theirs;
+    read_unlock(&p2m->lock);
+    return value;
+}
+
 int copy_to_guest(vaddr_t to, const void *from, size_t n) {
     return copy(to, (char *)(uintptr_t)from, n, true);
 }

@@ -11,9 +11,14 @@
 
 #include <hv/types.h>
 
+struct vcpu;
+
 /* 0, or -EFAULT: some byte is not the guest's to read or write; what precedes it may have been
  * copied. */
 int copy_from_guest(void *to, vaddr_t from, size_t n) __must_check;
+/* Four bytes for v, the current vCPU, in few instructions where they are aligned. The value, or
+ * -EFAULT. */
+int64_t read_u32_from_guest(const struct vcpu *v, vaddr_t from) __must_check;
 int copy_to_guest(vaddr_t to, const void *from, size_t n) __must_check;
 /* n words of 64 bits, each `stride` bytes after the one before it, here and there. -EFAULT as
  * above. */

@@ -112,6 +112,12 @@ int copy_from_guest(void *to, vaddr_t from, size_t n) {
     memcpy(to, (const void *)from, n);
     return 0;
 }
+int64_t read_u32_from_guest(const struct vcpu *v, vaddr_t from) {
+    uint32_t value;
+
+    (void)v;
+    return copy_from_guest(&value, from, sizeof(value)) ? -EFAULT : (int64_t)value;
+}
 int copy_to_guest(vaddr_t to, const void *from, size_t n) {
     if (unwritable)
         return -EFAULT;
