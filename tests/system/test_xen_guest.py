@@ -185,6 +185,30 @@ def test_two_consoles():
         machine.expect(r"Serial input to domU1 hvc0 \(d1\)")
 
 
+def test_console_by_hypercall():
+    """Text and keys of a domain that has neither vpl011 nor ring."""
+    domain = Domain(
+        "domU1",
+        memory_mib=16,
+        kernel=BUILD / "guests/console_io.bin",
+        ramdisk=None,
+        properties={"vpl011": None},
+    )
+    with Machine("console-io", [domain]) as machine:
+        machine.expect(r"\(d1\) guest without a device listens")
+        machine.domain(1).type("typed by hand")
+        machine.expect(r"\(d1\) typed by hand\r*\n")
+        assert machine.wait_exit() == 0
+
+
+def test_early_console_by_hypercall():
+    domain = enhanced(bootargs="console=ttyAMA0 earlycon=xenboot hostname=domU1 panic=-1")
+    with Machine("xenboot", [domain]) as machine:
+        machine.expect(r"\(d1\) [^\n]*Booting Linux on physical CPU")
+        machine.expect(r"bootconsole \[xenboot0\] enabled")
+        machine.domain(1).wait_up(timeout=120)
+
+
 # ---- ends ----
 
 
