@@ -102,7 +102,8 @@ int64_t grant_copy(struct vcpu *v, vaddr_t arg, uint32_t count) {
         op.status = copy_one(v->domain, &op);
         if (copy_to_guest(arg + offsetof(__typeof__(op), status), &op.status, sizeof(op.status)))
             return -EFAULT;
-        preempt_point();
+        if (count > 1)
+            preempt_point();
     }
     return 0;
 }

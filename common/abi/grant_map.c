@@ -90,7 +90,8 @@ int64_t grant_map(struct vcpu *v, vaddr_t arg, uint32_t count) {
         op.status = map_one(v, &op);
         if (copy_to_guest(arg, &op, sizeof(op)))
             return -EFAULT;
-        preempt_point();
+        if (i + 1 < count)
+            preempt_point();
     }
     return 0;
 }
@@ -162,11 +163,12 @@ static int16_t prepare(struct domain *d, struct batch *b, unsigned i,
 }
 
 static int unmap_some(struct vcpu *v, vaddr_t arg, unsigned nr, bool replace) {
-    struct batch b = {.nr = 0};
+    struct batch b; /* not cleared: it is long, and mostly one entry of it is used */
     int16_t status[P2M_GRANT_BATCH];
     unsigned read = 0;
     int rc = 0;
 
+    b.nr = 0;
     for (; read < nr; read++) {
         struct gnttab_unmap_grant_ref op;
 
@@ -195,7 +197,8 @@ static int64_t unmap(struct vcpu *v, vaddr_t arg, uint32_t count, bool replace) 
             return rc;
         count -= nr;
         arg += nr * sizeof(struct gnttab_unmap_grant_ref);
-        preempt_point();
+        if (count)
+            preempt_point();
     }
     return 0;
 }

@@ -41,24 +41,22 @@ memcpy:
 1:  subs    x2, x2, #128
     b.lo    3f
     .balign 16
-2:  ldp     x4, x5, [x1]
-    ldp     x6, x7, [x1, #16]
-    ldp     x8, x9, [x1, #32]
-    ldp     x10, x11, [x1, #48]
-    stp     x4, x5, [x3]
-    stp     x6, x7, [x3, #16]
-    stp     x8, x9, [x3, #32]
-    stp     x10, x11, [x3, #48]
-    ldp     x4, x5, [x1, #64]
-    ldp     x6, x7, [x1, #80]
-    ldp     x8, x9, [x1, #96]
-    ldp     x10, x11, [x1, #112]
-    stp     x4, x5, [x3, #64]
-    stp     x6, x7, [x3, #80]
-    stp     x8, x9, [x3, #96]
-    stp     x10, x11, [x3, #112]
-    add     x1, x1, #128
-    add     x3, x3, #128
+2:  ldp     x4, x5, [x1], #128
+    ldp     x6, x7, [x1, #16 - 128]
+    ldp     x8, x9, [x1, #32 - 128]
+    ldp     x10, x11, [x1, #48 - 128]
+    stp     x4, x5, [x3], #128
+    stp     x6, x7, [x3, #16 - 128]
+    stp     x8, x9, [x3, #32 - 128]
+    stp     x10, x11, [x3, #48 - 128]
+    ldp     x4, x5, [x1, #64 - 128]
+    ldp     x6, x7, [x1, #80 - 128]
+    ldp     x8, x9, [x1, #96 - 128]
+    ldp     x10, x11, [x1, #112 - 128]
+    stp     x4, x5, [x3, #64 - 128]
+    stp     x6, x7, [x3, #80 - 128]
+    stp     x8, x9, [x3, #96 - 128]
+    stp     x10, x11, [x3, #112 - 128]
     subs    x2, x2, #128
     b.hs    2b
 3:  add     x2, x2, #128
