@@ -139,6 +139,7 @@ def told(machine, pattern):
     return re.search(pattern, machine.log()) or machine.expect(pattern)
 
 
+both_modes = pytest.mark.parametrize("mode", ["mirror", "shared"])
 MODES = ["iommu=mirror", "iommu=shared", "iommu-coherent=no"]
 
 
@@ -166,9 +167,10 @@ def test_reaches_its_memory(cpu, mode):
         audit(machine)
 
 
-def test_addresses_beyond_the_memory():
+@both_modes
+def test_addresses_beyond_the_memory(mode):
     """At and above 2^39, and where there is nothing: exact records."""
-    with start("beyond") as machine:
+    with start(f"beyond-{mode}", hv_bootargs=f"iommu={mode}") as machine:
         guest, edu = up(machine)
         for address in (0x8000000000, 0x8040000000, 0x90000000, 0xFFFFFFF000):
             edu.load(address)
@@ -195,9 +197,10 @@ def test_pages_of_the_hypervisor():
         audit(machine)
 
 
-def test_another_guests_memory():
+@both_modes
+def test_another_guests_memory(mode):
     """The same address is another page for each guest: the device writes its owner's only."""
-    with start("other-guest", guests(2)) as machine:
+    with start(f"other-guest-{mode}", guests(2), hv_bootargs=f"iommu={mode}") as machine:
         guest, edu = up(machine, 2)
         other = Guest(machine, 2)
         for n in range(4):
@@ -233,9 +236,10 @@ def test_a_storm_of_faults():
         assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x99)
 
 
-def test_dies_while_its_device_works():
+@both_modes
+def test_dies_while_its_device_works(mode):
     """Copies are under way when the guest resets itself: blocked, and its memory comes back whole. Ten lives."""
-    with start("reset", guests(properties={"xen,on-reboot": None})) as machine:
+    with start(f"reset-{mode}", hv_bootargs=f"iommu={mode}") as machine:
         for n in range(10):
             guest, edu = up(machine)
             assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x1000 + n)
