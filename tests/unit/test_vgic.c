@@ -577,6 +577,27 @@ static void tied_spi(void **state) {
     assert_int_equal(fake_ack(), 1023);
 }
 
+/* Each edge is one interrupt, on whatever CPU it comes, and however fast after the last one's end.
+ */
+static void tied_edge_spi(void **state) {
+    (void)state;
+    assert_int_equal(vgic_map_hw(&dom, NULL, 40, 70), 0);
+    wr(GICD + 0xc00 + 4 * (40 / 16), 4, 2u << 2 * (40 % 16));
+    wr_bit(ISENABLER, 0, 40);
+    for (unsigned i = 0; i < 8; i++) {
+        fake_spi_active[70] = true;
+        on_cpu(i / 2 % 2);
+        vgic_set_level(&dom, NULL, 40, true);
+        all_return();
+        on_cpu(0);
+        take(40);
+        fake_eoi(40);
+        assert_false(fake_spi_active[70]);
+        assert_int_equal(fake_ack(), 1023);
+    }
+    assert_false(rd_bit(ISPENDR, 0, 40));
+}
+
 /* A second event without a second trap costs one list register write. */
 static void cheap_self_sgi(void **state) {
     (void)state;
@@ -622,6 +643,7 @@ int main(void) {
         T(tied_timer_switched),
         T(tied_timer_polled),
         T(tied_spi),
+        T(tied_edge_spi),
         T(cheap_self_sgi),
     };
 
