@@ -1,10 +1,11 @@
-"""The bare-metal self-test guest on Debian's Xen: fails where Xen and Holdfast differ and
+"""The bare-metal test guests on Debian's Xen: fails where Xen and Holdfast differ and
 differences.txt does not say so, or says so and they do not.
 
 Run it as `make test-guests-on-xen`. Tests that are not listed run in one guest, which is started again
 without those that ended it or never returned; the listed ones and those that did not pass run in a
 guest of their own, and that counts. All verdicts are in build/tests/on-xen.txt, the logs are
-build/tests/on-xen-*.log.
+build/tests/on-xen-*.log. Then the two domains of tests/guests/pair, for one life, since nobody starts a domain
+again there, and without the policy of who may share with whom; no test of theirs differs.
 """
 import concurrent.futures
 import os
@@ -17,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 
 from machine import BUILD, ConsoleError, Domain, Machine  # noqa: E402
+from test_pair import TESTS as PAIR_TESTS, pair  # noqa: E402
 
 XEN = BUILD / "fetched/xen/xen"
 SELFTEST = BUILD / "guests/selftest"
@@ -150,6 +152,23 @@ def known_differences():
     return known
 
 
+def run_pair():
+    """What went wrong with the pair guest."""
+    arguments = {"smp": 2, "machine": "", "holdfast": XEN, "hv_bootargs": f"{BOOTARGS} xsm=dummy"}
+    with Machine("on-xen-pair", pair(1), **arguments) as machine:
+        try:
+            machine.expect(r"DOM1: DONE|Panic on CPU", timeout=60)
+            machine.expect(r"DOM2: DONE|Panic on CPU", timeout=10)
+        except ConsoleError as problem:
+            return [f"pair: {problem}"]
+    log = machine.log()
+    problems = [f"pair: {line}" for line in re.findall(r"DOM\d: FAIL .*", log)]
+    for number in (1, 2):
+        missing = PAIR_TESTS - set(re.findall(rf"DOM{number}: PASS (\w+)", log))
+        problems += [f"pair: {name}: not passed by domain {number}" for name in sorted(missing)]
+    return problems
+
+
 def main():
     original, tests = tests_of_guest()
     known = known_differences()
@@ -165,6 +184,7 @@ def main():
                 problems.append(f"{name}: {verdict} on Xen, but listed as different: {known[name]}")
     names = {name for name, _ in tests}
     problems += [f"{name}: listed, but there is no such test" for name in known if name not in names]
+    problems += run_pair()
     for problem in problems:
         print(problem)
     said = [verdict for verdict, _ in verdicts.values()]
