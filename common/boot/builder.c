@@ -15,6 +15,7 @@
 #include <hv/page.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
+#include <hv/static_shm.h>
 #include <hv/vpl011.h>
 
 #include <asm/cache.h>
@@ -86,7 +87,10 @@ static struct guest_fdt_pci pci_bridge_of(const struct domain *d) {
 static int load_fdt(struct domain *d, const struct guest_config *cfg, const struct guest_layout *l,
                     const struct guest_devices *dev) {
     struct guest_fdt_pci pci = pci_bridge_of(d);
+    struct guest_shm shm[SHM_PER_GUEST_MAX];
     struct guest_fdt_info info = {.layout = l,
+                                  .shm = shm,
+                                  .nr_shm = static_shm_of(cfg, shm),
                                   .vcpus = cfg->vcpus,
                                   .aarch32 = d->aarch32,
                                   .vpl011 = cfg->vpl011,
@@ -169,7 +173,8 @@ static struct domain *create(const struct guest_config *cfg, const struct guest_
                              const struct guest_devices *dev) {
     uint64_t pages = cfg->mem_bytes >> PAGE_SHIFT;
     uint32_t pool = cfg->p2m_bytes ? (uint32_t)(cfg->p2m_bytes >> PAGE_SHIFT)
-                                   : p2m_pool_size_for(cfg->mem_bytes, cfg->vcpus) + dev->p2m_pages;
+                                   : p2m_pool_size_for(cfg->mem_bytes, cfg->vcpus) +
+                                         dev->p2m_pages + static_shm_p2m_pages(cfg);
     struct domain *d = NULL;
     int rc = -ENOMEM;
 
@@ -214,6 +219,8 @@ static int fill(struct domain *d, const struct guest_config *cfg, const struct k
     if (!rc)
         rc = static_evtchns_make(d, cfg);
 
+    if (!rc)
+        rc = static_shm_map(d, cfg);
     if (!rc)
         rc = load_kernel(d, cfg, img, l);
     if (!rc)
@@ -270,6 +277,8 @@ int guest_build(const struct guest_config *cfg) {
 
     if (!rc)
         rc = plan(cfg, &img, &layout);
+    if (!rc)
+        rc = static_shm_check(cfg, &layout);
     if (!rc)
         rc = guest_devices_read(cfg, &devices);
     if (rc)

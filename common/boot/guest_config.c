@@ -321,6 +321,7 @@ static int read_modules(struct guest_config *cfg, unsigned *lines) {
         } else if (fdt_compatible(cfg->fdt, node, "multiboot,device-tree")) {
             rc = read_module(cfg, node, &cfg->tree_node, &cfg->tree);
         } else if (!fdt_compatible(cfg->fdt, node, "xen,vcpu") && /* hv/guest_sched.h reads these */
+                   !fdt_compatible(cfg->fdt, node, "xen,domain-shared-memory-v1") &&
                    !fdt_compatible(cfg->fdt, node, "xen,evtchn-v1")) {
             ignored(cfg, node, NULL, "not a known module", lines);
         }
@@ -381,8 +382,8 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "holdfast,cap",
                                        "holdfast,budget-us",
                                        "holdfast,period-us"};
-    static const char *const known[] = {"xen,shared-mem", "vcpu-affinity", "colors",
-                                        "llc-colors",     "sve",           "xen,passthrough"};
+    static const char *const known[] = {"vcpu-affinity", "colors", "llc-colors", "sve",
+                                        "xen,passthrough"};
     const char *name;
     int off;
 

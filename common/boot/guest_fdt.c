@@ -6,6 +6,7 @@
 #include <hv/guest_map.h>
 #include <hv/partial_tree.h>
 #include <hv/printk.h>
+#include <hv/static_shm.h>
 #include <hv/string.h>
 
 #include <libfdt.h>
@@ -132,6 +133,27 @@ static void write_memory(struct writer *w, const struct guest_layout *l) {
     end(w);
 }
 
+/* Memory that others see as well is nothing to allocate from. */
+static void write_shared_memory(struct writer *w, const struct guest_fdt_info *g) {
+    static const uint64_t offset = 0;
+
+    begin(w, "reserved-memory");
+    cell(w, "#address-cells", 2);
+    cell(w, "#size-cells", 2);
+    flag(w, "ranges");
+    for (unsigned i = 0; i < g->nr_shm; i++) {
+        uint64_t reg[] = {g->shm[i].guest, g->shm[i].region->size};
+
+        begin_at(w, "xen-shmem", reg[0]);
+        string(w, "compatible", "xen,shared-memory-v1");
+        quads(w, "reg", reg, ARRAY_SIZE(reg));
+        string(w, "xen,id", g->shm[i].region->id);
+        quads(w, "xen,offset", &offset, 1);
+        end(w);
+    }
+    end(w);
+}
+
 static void write_psci(struct writer *w) {
     begin(w, "psci");
     STRINGS(w, "compatible", "arm,psci-1.0\0arm,psci-0.2");
@@ -194,7 +216,7 @@ static unsigned add_holes(const struct guest_fdt_info *g, uint64_t *reg) {
     static const uint64_t base[] = GUEST_RAM_BANK_BASES, size[] = GUEST_RAM_BANK_SIZES;
     unsigned n = 0;
 
-    if (g->aarch32 || g->devices || g->layout->bank[ARRAY_SIZE(base)].size)
+    if (g->aarch32 || g->devices || g->nr_shm || g->layout->bank[ARRAY_SIZE(base)].size)
         return 0;
     for (unsigned i = 0; i < ARRAY_SIZE(base); i++) {
         const struct guest_range *bank = &g->layout->bank[i];
@@ -285,6 +307,8 @@ int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
     write_chosen(&w, g);
     write_cpus(&w, g);
     write_memory(&w, g->layout);
+    if (g->nr_shm)
+        write_shared_memory(&w, g);
     write_psci(&w);
     write_timer(&w, g->aarch32);
     write_gic(&w, gic);

@@ -8,6 +8,7 @@
 #include <hv/printk.h>
 #include <hv/restart.h>
 #include <hv/static_mem.h>
+#include <hv/static_shm.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
@@ -76,7 +77,7 @@ static void add_guest(const void *fdt, int node) {
     if (guest_config_parse(fdt, node, cfg))
         return;
     cfg->domid = (hv_domid_t)nr_guests;
-    cfg->good = !check_name(cfg) && !claim_memory(cfg);
+    cfg->good = !check_name(cfg) && !claim_memory(cfg) && !static_shm_claim(cfg);
 }
 
 /* ---- who may share with whom ---- */
@@ -155,6 +156,7 @@ static void build_all(void *arg) {
     unsigned started = 0;
 
     (void)arg;
+    static_shm_fill();
     for (unsigned i = 0; i < nr_guests; i++)
         if (guests[i].good && !guest_build(&guests[i]))
             started++;

@@ -10,5 +10,5 @@ obj-y += image_load.o
 obj-y += modules.o
 obj-y += restart.o
 obj-y += static_mem.o
-obj-y += static_evtchn.o
+obj-y += static_evtchn.o static_shm.o shm_map.o
 obj-y += main.o

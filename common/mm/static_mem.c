@@ -96,6 +96,12 @@ struct page_info *static_take(struct domain_pages *owner, gfn_t g, unsigned *ord
     return page;
 }
 
+struct page_info *domain_take_static(struct domain_pages *owner, mfn_t m) {
+    unsigned order = 0;
+
+    return static_take(owner, gfn(m.mfn), &order);
+}
+
 bool static_forget_locked(struct domain_pages *owner, unsigned max) {
     struct page_info *page;
 

@@ -16,8 +16,12 @@ struct guest_fdt_pci {
     } slot[VPCI_SLOTS];
 };
 
+struct guest_shm;
+
 struct guest_fdt_info {
     const struct guest_layout *layout;
+    const struct guest_shm *shm; /* static shared memory (hv/static_shm.h) */
+    unsigned nr_shm;
     unsigned vcpus;
     bool aarch32;
     bool vpl011;

@@ -124,6 +124,9 @@ int domain_assign_pages(struct domain_pages *owner, struct page_info *page,
  * manage; -EBUSY: somebody still has it from the owner's last life. Passes mm_preempt_point().
  */
 int domain_add_static(struct domain_pages *owner, mfn_t m, uint64_t nr, mfn_t *bad) __must_check;
+/* One of these frames out of the reserve, of an owner with direct_map; contents as they are. NULL:
+ * it is not there. */
+struct page_info *domain_take_static(struct domain_pages *owner, mfn_t m);
 /* A xenheap page becomes visible as the owner's: one reference, given back by xenheap_unshare().
  * Cleared by the caller. */
 int xenheap_share(void *va, struct domain_pages *owner) __must_check;
