@@ -688,11 +688,51 @@ static void static_channels(void **state) {
     world_destroy();
 }
 
+static int64_t new_ipi(struct domain *d, uint32_t *port) {
+    struct evtchn_bind_ipi op = {.vcpu = 0};
+    int64_t rc = evtchn_call(d, EVTCHNOP_bind_ipi, &op);
+
+    *port = op.port;
+    return rc;
+}
+
+/* 2-level has bits for 4095 ports, FIFO links for 131071. */
+static void as_many_as_the_abi_has(void **state) {
+    struct evtchn_init_control op = {.control_gfn = CONTROL_GFN};
+    struct evtchn_reset reset = {.dom = DOMID_SELF};
+    struct domain *d;
+    uint32_t port, last = 0;
+
+    (void)state;
+    world_create();
+    d = dom_create(1, 131071);
+    while (!new_ipi(d, &port))
+        assert_int_equal(port, ++last);
+    assert_int_equal(last, 4095);
+    assert_int_equal(evtchn_call(d, EVTCHNOP_send, &last), 0);
+    assert_true(shared_of(1)->evtchn_pending[63] >> 63);
+    assert_int_equal(evtchn_call(d, EVTCHNOP_init_control, &op), 0);
+    while (!new_ipi(d, &port))
+        assert_int_equal(port, ++last);
+    assert_int_equal(last, 131071);
+    assert_int_equal(evtchn_is_pending(d, 4095), 1);
+    assert_int_equal(evtchn_call(d, EVTCHNOP_send, &last), 0);
+    assert_int_equal(evtchn_is_pending(d, 131071), 1);
+    last = 131072;
+    assert_int_equal(evtchn_call(d, EVTCHNOP_send, &last), -EINVAL);
+    assert_int_equal(evtchn_call(d, EVTCHNOP_reset, &reset), 0);
+    assert_int_equal(new_ipi(d, &port), 0);
+    assert_int_equal(port, 1);
+    dom_destroy(1);
+    world_destroy();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_operations),
         cmocka_unit_test(polling),
         cmocka_unit_test(static_channels),
+        cmocka_unit_test(as_many_as_the_abi_has),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -366,6 +366,39 @@ TEST_SMP(fifo_to_another_cpu) {
     events_end();
 }
 
+static void scribble(void) {
+    for (uint32_t n = 1; !stop; n++) {
+        words[n % 8] = n * 0x9e3779b9u;
+        blocks[0].head[n % EVTCHN_FIFO_MAX_QUEUES] = n;
+        blocks[0].ready = n * 0x85ebca6bu;
+        __atomic_fetch_xor(&words[(n + 3) % 8], BIT(EVTCHN_FIFO_LINKED), __ATOMIC_RELAXED);
+    }
+}
+
+/* The same rubbish, written while events are sent. */
+TEST_SMP(fifo_scribbled_over) {
+    int64_t p[6];
+
+    fifo_begin();
+    for (unsigned i = 0; i < COUNT(p); i++)
+        p[i] = new_ipi(i % 2);
+    stop = false;
+    cpu_start(1, scribble);
+    for (unsigned i = 0; i < 2000; i++) {
+        EQ(send(p[i % 6]), 0);
+        EQ(unmask(p[(i + 1) % 6]), 0);
+        EQ(set_priority(p[i % 6], i % 16), 0);
+    }
+    stop = true;
+    cpu_join(1);
+    events_end();
+    fifo_begin();
+    p[0] = new_ipi(0);
+    EQ(send(p[0]), 0);
+    EQ(consume_event(0), p[0]);
+    events_end();
+}
+
 /* One port sent all the time while it moves from vCPU to vCPU and changes its priority. */
 TEST_SMP(fifo_moves_under_load) {
     int64_t p;
