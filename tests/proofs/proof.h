@@ -11,6 +11,9 @@
         any_;                                                                                      \
     })
 
+/* A bool without a value may be neither 0 nor 1. */
+#define ANY_BIT() (ANY(unsigned) & 1)
+
 void proof(void); /* where cbmc starts */
 
 #endif
