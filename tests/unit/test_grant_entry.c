@@ -29,17 +29,17 @@ static bool stop, granted; /* granted: not taken back, as the granter sees it */
 static void *revoke_v1(void *arg) {
     (void)arg;
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
-        uint32_t old = WORD(GTF_permit_access, 2);
+        uint32_t old;
 
         __atomic_store_n(&granted, true, __ATOMIC_SEQ_CST);
-        __atomic_store_n(&word, old, __ATOMIC_SEQ_CST);
-        breathe();
-        if (__atomic_compare_exchange_n(&word, &old, 0, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
-            __atomic_store_n(&granted, false, __ATOMIC_SEQ_CST);
-        else /* marked: until the user is done */
-            while (__atomic_load_n(&word, __ATOMIC_ACQUIRE) & (GTF_reading | GTF_writing) &&
-                   !__atomic_load_n(&stop, __ATOMIC_RELAXED))
-                ;
+        __atomic_store_n(&word, WORD(GTF_permit_access, 2), __ATOMIC_SEQ_CST);
+        do { /* it fails for as long as the grant is marked */
+            breathe();
+            old = WORD(GTF_permit_access, 2);
+        } while (!__atomic_compare_exchange_n(&word, &old, 0, false, __ATOMIC_SEQ_CST,
+                                              __ATOMIC_RELAXED) &&
+                 !__atomic_load_n(&stop, __ATOMIC_RELAXED));
+        __atomic_store_n(&granted, false, __ATOMIC_SEQ_CST);
     }
     return NULL;
 }
