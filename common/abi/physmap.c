@@ -20,8 +20,6 @@ static int page_of_space(struct domain *d, unsigned space, uint64_t idx, struct 
     switch (space) {
     case XENMAPSPACE_grant_table:
         return grant_frame_get(d, idx, page);
-    case XENMAPSPACE_gmfn_foreign: /* another domain's page: for those with a right to it */
-        return -EPERM;
     default:
         return -ENOSYS;
     }
@@ -30,7 +28,7 @@ static int page_of_space(struct domain *d, unsigned space, uint64_t idx, struct 
 /* idx is the device's machine frame: for those who were given the device. */
 static int add_mmio(struct domain *d, uint64_t idx, uint64_t gpfn) {
     if (!domain_owns_mmio(d, mfn(idx)))
-        return -EPERM;
+        return -EACCES;
     return p2m_map(&d->p2m, gfn(gpfn), mfn(idx), 0, P2M_MMIO_DIRECT);
 }
 
@@ -42,7 +40,39 @@ static int add_shared_info(struct domain *d, uint64_t idx, uint64_t gpfn) {
                    P2M_XENHEAP_RW);
 }
 
-static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn) {
+/* RAM of another domain, for the privileged. The reference goes to the entry. */
+static int map_foreign(struct domain *d, struct domain *other, uint64_t idx, uint64_t gpfn) {
+    struct page_info *page;
+    enum p2m_type t;
+    int rc;
+
+    if (other == d)
+        return -EINVAL;
+    if (!d->privileged)
+        return -EPERM;
+    page = p2m_get_page(&other->p2m, gfn(idx), &t);
+    if (!page)
+        return -EINVAL;
+    rc = p2m_map(&d->p2m, gfn(gpfn), page_to_mfn(page), 0,
+                 t == P2M_RAM_RW ? P2M_FOREIGN_RW : P2M_FOREIGN_RO);
+    if (rc)
+        put_page(page);
+    return rc;
+}
+
+static int add_foreign(struct domain *d, hv_domid_t whose, uint64_t idx, uint64_t gpfn) {
+    struct domain *other = domain_get(whose == DOMID_SELF ? d->id : whose);
+    int rc = -ESRCH;
+
+    if (other) {
+        rc = map_foreign(d, other, idx, gpfn);
+        domain_put(other);
+    }
+    return rc;
+}
+
+static int add_one(struct domain *d, unsigned space, hv_domid_t whose, uint64_t idx,
+                   uint64_t gpfn) {
     struct page_info *page;
     int rc;
 
@@ -50,6 +80,8 @@ static int add_one(struct domain *d, unsigned space, uint64_t idx, uint64_t gpfn
         return space > XENMAPSPACE_dev_mmio ? -ENOSYS : -EINVAL;
     if (space == XENMAPSPACE_shared_info)
         return add_shared_info(d, idx, gpfn);
+    if (space == XENMAPSPACE_gmfn_foreign)
+        return add_foreign(d, whose, idx, gpfn);
     if (space == XENMAPSPACE_dev_mmio)
         return add_mmio(d, idx, gpfn);
     rc = page_of_space(d, space, idx, &page);
@@ -71,7 +103,7 @@ int64_t memory_add_to_physmap(struct vcpu *v, vaddr_t arg) {
     /* Foreign pages need the batch's field for whose they are. */
     if (op.space == XENMAPSPACE_gmfn_foreign)
         return -ENOSYS;
-    return add_one(d, op.space, op.idx, op.gpfn);
+    return add_one(d, op.space, 0, op.idx, op.gpfn);
 }
 
 /* Each entry has its own result in errs; the call fails only where it cannot read or write the
@@ -92,7 +124,7 @@ int64_t memory_add_to_physmap_batch(struct vcpu *v, vaddr_t arg, uint64_t start)
         if (copy_from_guest(&idx, (vaddr_t)op.idxs.p + i * sizeof(idx), sizeof(idx)) ||
             copy_from_guest(&gpfn, (vaddr_t)op.gpfns.p + i * sizeof(gpfn), sizeof(gpfn)))
             return -EFAULT;
-        rc = add_one(d, op.space, idx, gpfn);
+        rc = add_one(d, op.space, op.u.foreign_domid, idx, gpfn);
         if (copy_to_guest((vaddr_t)op.errs.p + i * sizeof(rc), &rc, sizeof(rc)))
             return -EFAULT;
         preempt_point();

@@ -100,7 +100,7 @@ struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t) {
 
     read_lock(&p2m->lock);
     m = lookup_locked(p2m, g, &type, NULL);
-    if (p2m_type_in(type, P2M_ANY_RAM)) {
+    if (p2m_type_in(type, P2M_ANY_RAM) && !p2m->dying) {
         page = mfn_to_page(m);
         if (!get_page(page, p2m->owner))
             page = NULL;

@@ -144,7 +144,7 @@ void p2m_clear_page(void *va);
  * INVALID_MFN for a hole. */
 mfn_t p2m_lookup(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order);
 /* As lookup, for writable or readable guest RAM only, and takes a reference that put_page() drops.
- * NULL otherwise. */
+ * NULL otherwise, and always of a dying domain. */
 struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t);
 /* GFN at which the owner has the page, under the read lock; INVALID_GFN: nowhere. For reports only.
  */

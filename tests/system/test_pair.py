@@ -50,3 +50,19 @@ def test_pair(cpus, vcpus):
         passed = re.findall(rf"\(d{domain}\) PASS (\w+)", log)
         assert sorted(passed) == sorted(list(TESTS) * lives)
     assert set(re.findall(r"third: (\d+)", log)) == {"1"}  # EPERM
+    assert re.findall(r"foreign: (\d+)", log) == ["1"] * lives  # EPERM
+    assert re.findall(r"foreign saw (\w+)", log) == ["0x0"] * lives
+
+
+def test_privileged():
+    """The first domain maps a page of the second one, which ends twice with it still mapped."""
+    third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
+    domains = pair(2) + [third]
+    domains[0].properties["capabilities"] = '"control"'
+    with Machine("pair-privileged", domains, smp=2) as machine:
+        machine.expect(r"DONE well after 3 lives", timeout=60)
+        machine.expect(r"\(HF\) d1: domU1: powered off", timeout=30)
+        log = machine.log()
+    assert not re.findall(r"FAIL .*", log)
+    assert re.findall(r"foreign: (\d+)", log) == ["0"] * 3
+    assert re.findall(r"foreign saw (\w+)", log) == ["0x5746001"] * 3

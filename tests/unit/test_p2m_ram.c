@@ -179,6 +179,7 @@ static void teardown_in_steps(void) {
     CHECK(p2m_populate(&dom.p2m, gfn(G0), GB(2) >> 12) == 0);
     CHECK(order_at(G0) == 18 && p2m_unmap(&dom.p2m, gfn(G0), 1) == -ENOMEM);
     dom.pages.dying = dom.p2m.dying = true;
+    CHECK(!p2m_get_page(&dom.p2m, gfn(G0), NULL)); /* nobody gets hold of a page any more */
     for (uint64_t left = dom.pages.tot_pages; left; left = dom.pages.tot_pages) {
         int rc = p2m_relinquish(&dom.p2m);
 

@@ -9,6 +9,52 @@ TEST(physmap_unknown_operations) {
     EQ(xen_call(~0UL, 0, 0, 0), -XEN_ENOSYS);
 }
 
+/* Pages are traded for others only where guests know machine addresses. */
+TEST(physmap_exchange) {
+    xen_pfn_t in = spare_gfn(0), out = spare_gfn(1);
+    struct xen_memory_exchange x = {.in = {.nr_extents = 1, .domid = DOMID_SELF},
+                                    .out = {.nr_extents = 1, .domid = DOMID_SELF}};
+
+    x.in.extent_start.p = &in;
+    x.out.extent_start.p = &out;
+    EQ(memory_op(XENMEM_exchange, &x), -XEN_EOPNOTSUPP);
+}
+
+/* How large the machine is is not a guest's business. */
+TEST(physmap_maximum_ram_page) {
+    EQ(memory_op(XENMEM_maximum_ram_page, 0), -XEN_ENOSYS);
+}
+
+/* Another domain's pages, for one that has no rights over others. */
+TEST(physmap_foreign) {
+    struct xen_add_to_physmap_batch op = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_foreign, .size = 1};
+    xen_ulong_t idx = spare_gfn(0);
+    xen_pfn_t gpfn = HOLE_GFN(0);
+    int err = 1;
+
+    op.idxs.p = &idx;
+    op.gpfns.p = &gpfn;
+    op.errs.p = &err;
+    op.u.foreign_domid = 0x1234;
+    EQ(memory_op(XENMEM_add_to_physmap_batch, &op), 0);
+    EQ((int64_t)err, -XEN_ESRCH);
+    op.u.foreign_domid = DOMID_SELF;
+    EQ(memory_op(XENMEM_add_to_physmap_batch, &op), 0);
+    EQ((int64_t)err, -XEN_EINVAL);
+    EQ(add(XENMAPSPACE_gmfn_foreign, spare_gfn(0), HOLE_GFN(0)), -XEN_ENOSYS);
+    EQ(take(HOLE_GFN(0)), -XEN_ENOENT);
+}
+
+/* Registers of a device nobody gave it: the GIC's and the UART's of the machine. */
+TEST(physmap_dev_mmio) {
+    EQ(add(XENMAPSPACE_dev_mmio, 0x8000, HOLE_GFN(0)), -XEN_EACCES);
+    EQ(add(XENMAPSPACE_dev_mmio, 0x9000, HOLE_GFN(0)), -XEN_EACCES);
+    EQ(add(XENMAPSPACE_dev_mmio, RAM >> 12, HOLE_GFN(0)), -XEN_EACCES);
+    EQ(add(XENMAPSPACE_dev_mmio, ~0UL, HOLE_GFN(0)), -XEN_EACCES);
+    EQ(take(HOLE_GFN(0)), -XEN_ENOENT);
+}
+
 TEST(physmap_bad_pointers) {
     EQ(memory_op(XENMEM_add_to_physmap, (void *)NOTHING_NORMAL), -XEN_EFAULT);
     EQ(memory_op(XENMEM_remove_from_physmap, (void *)(0x8000000000000000)), -XEN_EFAULT);
