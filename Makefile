@@ -80,7 +80,7 @@ COMMON_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -fno-common -fno-str
     $(if $(LLVM),-Wno-unused-command-line-argument) \
     $(if $(filter 0,$(DEBUG)),,-DHF_DEBUG=1)
 CFLAGS := $(COMMON_CFLAGS) $(WARNINGS) $(INCLUDES) $(EXTRA_CFLAGS)
-LIB_CFLAGS := $(COMMON_CFLAGS) -w $(INCLUDES) -DZ_SOLO
+LIB_CFLAGS := $(COMMON_CFLAGS) -O3 -w $(INCLUDES) -DZ_SOLO
 LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none $(WARN_LD)
 
 # --- objects ----------------------------------------------------------------

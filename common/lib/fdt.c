@@ -154,22 +154,31 @@ static int translate(const void *fdt, int bus, int parent, uint64_t *addr, uint6
     return -EINVAL;
 }
 
+/* The nodes from the root down to `node`, by one walk. Returns its depth, 0 for the root; < 0: too
+ * deep. */
+static int path_to(const void *fdt, int node, int path[MAX_DEPTH]) {
+    int depth = 0;
+
+    for (int at = 0; at >= 0 && depth >= 0; at = fdt_next_node(fdt, at, &depth)) {
+        if (depth >= MAX_DEPTH)
+            return -EINVAL;
+        path[depth] = at;
+        if (at == node)
+            return depth;
+    }
+    return -EINVAL;
+}
+
 int fdt_reg(const void *fdt, int node, unsigned index, uint64_t *addr, uint64_t *size) {
-    int bus = fdt_parent_offset(fdt, node), rc;
+    int path[MAX_DEPTH], depth = path_to(fdt, node, path), rc;
     unsigned ac, sc;
 
-    if (bus < 0)
+    if (depth < 1)
         return -EINVAL;
-    fdt_cells(fdt, bus, &ac, &sc);
+    fdt_cells(fdt, path[depth - 1], &ac, &sc);
     rc = fdt_reg_raw(fdt, node, index, ac, sc, addr, size);
-    for (unsigned depth = 0; !rc && bus > 0; depth++) {
-        int parent = fdt_parent_offset(fdt, bus);
-
-        if (parent < 0 || depth == MAX_DEPTH)
-            return -EINVAL;
-        rc = translate(fdt, bus, parent, addr, *size);
-        bus = parent;
-    }
+    for (int bus = depth - 1; !rc && bus > 0; bus--)
+        rc = translate(fdt, path[bus], path[bus - 1], addr, *size);
     return rc;
 }
 
@@ -194,15 +203,15 @@ const char *fdt_path(const void *fdt, int node, char buf[FDT_PATH_MAX]) {
 }
 
 int fdt_interrupt_parent(const void *fdt, int node) {
-    for (unsigned depth = 0; node >= 0 && depth < MAX_DEPTH; depth++) {
-        uint32_t phandle;
+    int path[MAX_DEPTH];
+    uint32_t phandle;
 
-        if (!fdt_u32(fdt, node, "interrupt-parent", &phandle)) {
+    for (int depth = path_to(fdt, node, path); depth >= 0; depth--) {
+        if (!fdt_u32(fdt, path[depth], "interrupt-parent", &phandle)) {
             int parent = fdt_node_offset_by_phandle(fdt, phandle);
 
             return parent < 0 ? -1 : parent;
         }
-        node = fdt_parent_offset(fdt, node);
     }
     return -1;
 }
