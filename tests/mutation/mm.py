@@ -60,7 +60,6 @@ MUTANTS = [
     ("common/mm/page_owner.c", "    l->tail = page_link(last);\n}", "}"),
     ("common/mm/page_owner.c", "        park_locked(owner, page);\n", ""),
     # static memory
-    ("common/mm/page_owner.c", "is_static = page->count_info & PGC_static, old", "is_static = 0, old"),
     ("common/mm/page_owner.c", "        static_reserve_locked(owner, page + i, j - i);\n", ""),
     ("common/mm/page_owner.c", "        heap_free_run(page + i, j - i);\n", "        heap_free_run(page + i, nr - i);\n"),
     ("common/mm/page_ref.c", "        if (to_reserve)\n            static_reserve_locked(owner, page, 1);\n", ""),

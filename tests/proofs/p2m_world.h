@@ -4,12 +4,12 @@
  * Bounds: one domain of four GFNs, in tables of two entries (include/asm/pte.h); levels 1 to 3, so
  * a block has two or four pages. Frames: 0..3 are table pages (0 the root), 4..7 RAM of the domain,
  * 8 a xenheap page of the domain, 9 a page of another domain; frame MMIO_MFN is a device's.
- * The world starts in any state that has the invariants, and the tables of the case: SHAPE is the
- * sum of 1  GFNs 0 and 1 are single pages of the two TYPES, one of which may be a hole 2  GFNs 2
- * and 3 are a block of RAM or 4  all four are one block of RAM What is not told is any: counts of
- * writable use, up to one reference of somebody else to each page, how many table pages are free,
- * alive or dying; and the TLB remembers all. After one call the invariants must hold again: what is
- * shown of each call in any state holds for any sequence.
+ * The world starts in any state that has the invariants, with the tables of the case. SHAPE 1: GFNs
+ * 0 and 1 are single pages of the two TYPES, one of which may be a hole. SHAPE 2: GFNs 2 and 3 are
+ * a block of RAM. SHAPE 3: both. SHAPE 4: all four are one block of RAM. SHAPE 0: nothing. What is
+ * not told is any: counts of writable use, up to one reference of somebody else to each page, how
+ * many table pages are free, alive or dying; and the TLB remembers all. After one call the
+ * invariants must hold again: what is shown of each call in any state holds for any sequence.
  *
  * In place of the real ones stand: locks (held or not), the domain's page lists (only counted) and
  * the heap (a page that comes back is checked and never used again). No device: no mirror.

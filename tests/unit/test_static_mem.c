@@ -33,6 +33,7 @@ int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) {
 
 static struct domain dom, other;
 static uint64_t heap;
+static struct page_info *before_static; /* kept from all others */
 
 static uint64_t first(void) {
     return AT >> PAGE_SHIFT;
@@ -55,6 +56,18 @@ static void end(struct domain *d) {
     p2m_destroy(&d->p2m);
 }
 
+/* The frame of the heap that lies right before the static ones. */
+static struct page_info *neighbour(void) {
+    struct page_list others = PAGE_LIST_INIT;
+    struct page_info *page;
+
+    while ((page = heap_alloc(0)) && page_to_mfn(page).mfn != first() - 1)
+        page_list_push(&others, page);
+    for (struct page_info *other_page; (other_page = page_list_pop(&others));)
+        heap_free(other_page, 0);
+    return page;
+}
+
 static void boot_once(void) {
     static bool booted;
 
@@ -66,6 +79,8 @@ static void boot_once(void) {
     assert_int_equal(boot_mem_reserve(paddr(AT), PAGES * PAGE_SIZE), 0);
     page_alloc_init();
     p2m_global_init();
+    before_static = neighbour();
+    assert_non_null(before_static);
     heap = heap_free_pages();
 }
 
@@ -135,6 +150,35 @@ static void test_ballooning_stays_in_it(void **state) {
         assert_true(is_static(frame_at(&dom, g)));
         assert_int_equal(*byte_at(g), 0); /* cleared */
     }
+    assert_int_equal(p2m_audit(&dom.p2m), 0);
+    stop();
+}
+
+static void test_one_page(void **state) {
+    (void)state;
+    start(false);
+    assert_int_equal(p2m_populate(&dom.p2m, gfn(G0), 3), 0);
+    assert_int_equal(p2m_unmap(&dom.p2m, gfn(G0 + 1), 1), 0);
+    assert_int_equal(dom.pages.reserve_pages, PAGES - 2);
+    assert_int_equal(p2m_audit(&dom.p2m), 0);
+    stop();
+}
+
+static void test_neighbours_go_where_they_came_from(void **state) {
+    uint64_t free_pages;
+
+    (void)state;
+    start(false);
+    free_pages = heap_free_pages();
+    assert_int_equal(domain_assign_pages(&dom.pages, before_static, 0), 0);
+    assert_int_equal(p2m_map(&dom.p2m, gfn(G0 - 1), mfn(first() - 1), 0, P2M_RAM_RW), 0);
+    assert_int_equal(p2m_populate(&dom.p2m, gfn(G0), 2), 0);
+    assert_int_equal(frame_at(&dom, G0).mfn, first());
+    assert_int_equal(p2m_unmap(&dom.p2m, gfn(G0 - 1), 3), 0);
+    assert_int_equal(heap_free_pages(), free_pages + 1);
+    assert_ptr_equal(neighbour(), before_static);
+    assert_int_equal(dom.pages.reserve_pages, PAGES);
+    assert_int_equal(dom.pages.tot_pages, 0);
     assert_int_equal(p2m_audit(&dom.p2m), 0);
     stop();
 }
@@ -307,11 +351,18 @@ static void test_audit_sees(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ram_is_static), cmocka_unit_test(test_ballooning_stays_in_it),
-        cmocka_unit_test(test_blocks),        cmocka_unit_test(test_direct_map),
-        cmocka_unit_test(test_no_block),      cmocka_unit_test(test_frames_of_another),
-        cmocka_unit_test(test_still_held),    cmocka_unit_test(test_late_return),
-        cmocka_unit_test(test_limits),        cmocka_unit_test(test_no_ram),
+        cmocka_unit_test(test_ram_is_static),
+        cmocka_unit_test(test_ballooning_stays_in_it),
+        cmocka_unit_test(test_one_page),
+        cmocka_unit_test(test_neighbours_go_where_they_came_from),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_direct_map),
+        cmocka_unit_test(test_no_block),
+        cmocka_unit_test(test_frames_of_another),
+        cmocka_unit_test(test_still_held),
+        cmocka_unit_test(test_late_return),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_no_ram),
         cmocka_unit_test(test_audit_sees),
     };
 
