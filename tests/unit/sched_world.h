@@ -31,6 +31,8 @@
 #include <asm/cpu_ops.h>
 #include <asm/hyp_timer.h>
 
+#include "fake_timer_irq.h"
+
 #define CPUS_MAX 4u
 #define CO_STACK 65536u
 
@@ -66,7 +68,6 @@ DEFINE_PER_CPU(uint32_t, cpu_number);
 unsigned nr_cpus, nr_online;
 uint64_t fake_time, fake_comparator[MAX_CPUS];
 const struct irq_chip *irq_chip;
-static irq_handler_t timer_handler;
 
 /* What the test does for the machine. */
 static void world_device_irq(void);  /* on the CPU that has the turn */
@@ -220,39 +221,6 @@ void irq_dispatch(void) {
 
 static bool sim_irq_waiting(void) {
     return irq_due(now);
-}
-
-int irq_request(unsigned irq, enum irq_trigger t, irq_handler_t fn, void *arg, const char *name) {
-    (void)irq;
-    (void)t;
-    (void)arg;
-    (void)name;
-    timer_handler = fn;
-    return 0;
-}
-
-int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq, enum irq_trigger *t) {
-    (void)fdt;
-    (void)node;
-    (void)index;
-    *irq = 26;
-    *t = IRQ_LEVEL;
-    return 0;
-}
-
-int fdt_next_compatible(const void *fdt, int start, const char *compat) {
-    (void)fdt;
-    (void)start;
-    (void)compat;
-    return 1;
-}
-
-int fdt_u32(const void *fdt, int node, const char *prop, uint32_t *out) {
-    (void)fdt;
-    (void)node;
-    (void)prop;
-    (void)out;
-    return -1;
 }
 
 bool cpu_is_online(unsigned cpu) {

@@ -18,12 +18,12 @@
 
 #include <asm/hyp_timer.h>
 
+#include "fake_timer_irq.h"
+
 uint64_t fake_time;
 uint64_t fake_comparator[MAX_CPUS];
 uintptr_t percpu_offsets[MAX_CPUS];
 DEFINE_PER_CPU(uint32_t, cpu_number);
-
-static irq_handler_t the_irq;
 
 unsigned fake_timer_cpu(void) {
     return cpu_id();
@@ -41,39 +41,6 @@ void panic(const char *fmt, ...) {
     abort();
 }
 
-int fdt_next_compatible(const void *fdt, int start, const char *compat) {
-    (void)fdt;
-    (void)start;
-    (void)compat;
-    return 1;
-}
-
-int fdt_u32(const void *fdt, int node, const char *prop, uint32_t *out) {
-    (void)fdt;
-    (void)node;
-    (void)prop;
-    (void)out;
-    return -2;
-}
-
-int irq_from_fdt(const void *fdt, int node, unsigned index, unsigned *irq, enum irq_trigger *t) {
-    (void)fdt;
-    (void)node;
-    assert_int_equal(index, 3);
-    *irq = 26;
-    *t = IRQ_LEVEL;
-    return 0;
-}
-
-int irq_request(unsigned irq, enum irq_trigger t, irq_handler_t fn, void *arg, const char *name) {
-    (void)t;
-    (void)arg;
-    (void)name;
-    assert_int_equal(irq, 26);
-    the_irq = fn;
-    return 0;
-}
-
 /* ---- driving time ---- */
 
 static int fired[64];
@@ -87,7 +54,7 @@ static void go_to(uint64_t t) {
     while (fake_comparator[0] <= t) {
         if (fake_time < fake_comparator[0])
             fake_time = fake_comparator[0];
-        assert_int_equal(the_irq(26, NULL), IRQ_DONE);
+        assert_int_equal(timer_handler(26, NULL), IRQ_DONE);
         softirq_run();
     }
     fake_time = t;
