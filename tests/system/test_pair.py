@@ -66,3 +66,12 @@ def test_privileged():
     assert not re.findall(r"FAIL .*", log)
     assert re.findall(r"foreign: (\d+)", log) == ["0"] * 3
     assert re.findall(r"foreign saw (\w+)", log) == ["0x5746001"] * 3
+
+
+def test_pair_on_threads():
+    """Four host threads, where the two domains really race."""
+    with Machine("pair-threads", pair(4), smp=4, chosen=ALLOWED, icount=False) as machine:
+        machine.expect(r"DONE well after 3 lives", timeout=120)
+        machine.wait_exit(60)
+        log = machine.log()
+    assert not re.findall(r"FAIL .*", log)
