@@ -126,7 +126,7 @@ MUTANTS = [
     ("common/mm/p2m_map.c", "    if (!entry && missing > p2m_tables_left(p2m))\n        return -ENOMEM;", ""),
     ("common/mm/p2m_map.c", "    if (occupied && !p2m_type_in(p2m_pte_type(*entry), P2M_TRACKED))\n        return -EBUSY;", ""),
     ("common/mm/p2m_map.c", "    if (p2m->max_mapped_gfn < g.gfn + nr - 1)\n        p2m->max_mapped_gfn = g.gfn + nr - 1;", ""),
-    ("common/mm/p2m_populate.c", "        clear_range(va + at, step);", ""),
+    ("common/mm/p2m_populate.c", "    clear_range(va, size);", ""),
     ("common/mm/p2m_populate.c", "        page_give_up_run(p2m->owner, page, nr);", "        ;"),
     ("common/mm/p2m_populate.c", "    else\n        heap_free(page, order);", "    else\n        ;"),
     ("common/mm/p2m_pool.c", "    p2m->pool_free++;\n}", "}"),
