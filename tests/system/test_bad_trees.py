@@ -33,8 +33,24 @@ def domain(name, **properties):
     return Domain(name, properties=properties)
 
 
+def sharing(name, shm_id, *cells):
+    """With a region of shared memory."""
+    numbers = " ".join(f"0 {cell:#x}" for cell in cells)
+    return Domain(
+        name,
+        nodes='shm { compatible = "xen,domain-shared-memory-v1"; '
+        f'xen,shm-id = "{shm_id}"; xen,shared-mem = <{numbers}>; }};\n',
+    )
+
+
 # (the domain, words its message must have, in order)
 BAD = [
+    (sharing("shmoverram", "a", 0x48000000, 0x1000), "xen,shared-mem.*RAM"),
+    (sharing("shmlow", "b", 0x10000000, 0x1000), "xen,shared-mem.*0x40000000"),
+    (sharing("shmhost", "d", 0x1000, 0x60000000, 0x1000), "xen,shared-mem.*RAM"),
+    (sharing("shmmodule", "e", MODULES_AT, 0x60000000, 0x1000), "xen,shared-mem.*taken"),
+    (sharing("shmunaligned", "f", 0x60000800, 0x1000), "xen,shared-mem.*4 KiB"),
+    (sharing("shmname", "more-than-fifteen", 0x60000000, 0x1000), "xen,shm-id"),
     (Domain("nokernel", kernel=None, ramdisk=None), "kernel"),
     (domain("nomemory", memory=None), "memory"),
     (domain("zeromemory", memory="<0 0>"), "memory"),
