@@ -138,6 +138,18 @@ static void table_and_page_go_together(void) {
     finish();
 }
 
+/* One page beside a table that goes as a whole: the flush is of both. */
+static void table_and_one_page_are_flushed(void) {
+    boot(MB(128), 40, 1024);
+    for (uint64_t i = 0; i < 1024; i++)
+        CHECK(p2m_populate(&dom.p2m, gfn(G0 + i), 1) == 0);
+    tlb_touch(&dom.p2m, G0 + 3);
+    tlb_touch(&dom.p2m, G0 + 512);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 513) == 0);
+    settled();
+    finish();
+}
+
 static void block_goes_as_one(void) {
     boot(MB(128), p2m_pool_size_for(MB(16), 1), MB(16) >> 12);
     CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
@@ -221,6 +233,7 @@ CHILD(heap_exhausted)
 CHILD(populate_over_populated)
 CHILD(unmap_gives_back)
 CHILD(table_and_page_go_together)
+CHILD(table_and_one_page_are_flushed)
 CHILD(block_goes_as_one)
 CHILD(split_without_tables)
 CHILD(teardown_in_steps)
@@ -235,6 +248,7 @@ int main(void) {
         cmocka_unit_test(test_populate_over_populated),
         cmocka_unit_test(test_unmap_gives_back),
         cmocka_unit_test(test_table_and_page_go_together),
+        cmocka_unit_test(test_table_and_one_page_are_flushed),
         cmocka_unit_test(test_block_goes_as_one),
         cmocka_unit_test(test_split_without_tables),
         cmocka_unit_test(test_teardown_in_steps),
