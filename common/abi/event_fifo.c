@@ -173,6 +173,7 @@ bool events_change_begin(struct vcpu *v) {
     while (__atomic_exchange_n(&ev->changing, true, __ATOMIC_ACQUIRE)) {
         if (abi_must_stop(v))
             return false;
+        preempt_point(); /* on another CPU the change may go on for long */
         vcpu_yield();
     }
     return true;

@@ -336,6 +336,9 @@ void events_quiesce(struct domain *d) {
         evtchn_close(d, port, false); /* -EINVAL: there is none */
         preempt_point();
     }
+    /* Also with no port at all: who found d just before it left the list is done with it now. */
+    spin_lock(&bind_lock);
+    spin_unlock(&bind_lock);
 }
 
 void events_destroy(struct domain *d) {

@@ -35,6 +35,7 @@ static bool unwritable;     /* what guests give as their memory */
 
 static enum lock_rank held[8];
 static unsigned nr_held;
+static unsigned bindings; /* how often the bind lock was taken */
 
 void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name) {
     *l = (spinlock_t){.rank = (uint16_t)rank, .name = name};
@@ -45,6 +46,7 @@ static void hold(spinlock_t *l, bool same) {
         assert_true(l->rank > held[nr_held - 1] || (same && l->rank == held[nr_held - 1]));
     l->cpu_plus1 = 1;
     held[nr_held++] = l->rank;
+    bindings += l->rank == RANK_EVTCHN_BIND;
 }
 void spin_lock(spinlock_t *l) {
     hold(l, false);
@@ -67,11 +69,18 @@ void spin_unlock_pair(spinlock_t *a, spinlock_t *b) {
     if (a != b)
         spin_unlock(b);
 }
+static unsigned preempted, yielded;
+static void (*while_yielding)(void); /* what others do meanwhile */
+
 void preempt_point(void) {
     assert_int_equal(nr_held, 0);
+    preempted++;
 }
 void vcpu_yield(void) {
-    fail(); /* nobody else changes anything */
+    assert_int_equal(nr_held, 0);
+    assert_non_null(while_yielding); /* else nobody else changes anything */
+    yielded++;
+    while_yielding();
 }
 
 /* ---- memory ---- */
