@@ -86,7 +86,7 @@ int cpupool_assign(struct vcpu *v) {
         rq_of_cpu(best)->assigned)
         best = MAX_CPUS;
     if (best != MAX_CPUS) {
-        v->cpu = best;
+        v->cpu = v->sched.assigned = best;
         rq_of_cpu(best)->assigned++;
     }
     spin_unlock(&assign_lock);
@@ -95,7 +95,7 @@ int cpupool_assign(struct vcpu *v) {
 
 void cpupool_unassign(struct vcpu *v) {
     spin_lock(&assign_lock);
-    rq_of_cpu(v->cpu)->assigned--;
+    rq_of_cpu(v->sched.assigned)->assigned--;
     spin_unlock(&assign_lock);
 }
 

@@ -43,6 +43,7 @@ struct vcpu_sched {
     uint64_t budget, period; /* in ticks */
     uint64_t left;           /* of the budget */
     uint64_t refill_at;      /* end of the period */
+    unsigned assigned;       /* the CPU it was given at first and is counted for; assign lock */
     bool throttled;          /* runnable, but its budget is used up */
     struct timer refill;
 };

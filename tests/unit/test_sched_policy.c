@@ -410,6 +410,27 @@ static void null_gives_a_cpu_each(void **state) {
     world_destroy();
 }
 
+/* A CPU is counted down by those it was given to, wherever they ended. */
+static void places_are_given_back(void **state) {
+    unsigned moved = 0;
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 20; seed++) {
+        make(2, seed);
+        for (unsigned i = 0; i < 3; i++)
+            hog(256);
+        run_for(SECOND / 10 + seed * SECOND / 170);
+        for (unsigned i = 0; i < nr_guests; i++) {
+            moved += guests[i].cpu != guests[i].sched.assigned;
+            cpupool_unassign(&guests[i]);
+        }
+        for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
+            assert_int_equal(per_cpu(runqueue, cpu).assigned, 0);
+        world_destroy();
+    }
+    assert_int_not_equal(moved, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_follow_weights),
@@ -424,6 +445,7 @@ int main(void) {
         cmocka_unit_test(hard_affinity_is_obeyed),
         cmocka_unit_test(pools_are_apart),
         cmocka_unit_test(null_gives_a_cpu_each),
+        cmocka_unit_test(places_are_given_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
