@@ -95,12 +95,14 @@ mfn_t p2m_lookup(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order) {
 
 struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t) {
     struct page_info *page = NULL;
-    enum p2m_type type;
-    mfn_t m;
+    enum p2m_type type = P2M_INVALID;
+    mfn_t m = INVALID_MFN;
 
     read_lock(&p2m->lock);
-    m = lookup_locked(p2m, g, &type, NULL);
-    if (p2m_type_in(type, P2M_ANY_RAM) && !p2m->dying) {
+    /* Of a dying domain, which another may still have a reference to, the table may be gone. */
+    if (likely(!p2m->dying))
+        m = lookup_locked(p2m, g, &type, NULL);
+    if (p2m_type_in(type, P2M_ANY_RAM)) {
         page = mfn_to_page(m);
         if (!get_page(page, p2m->owner))
             page = NULL;

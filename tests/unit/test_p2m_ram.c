@@ -199,6 +199,8 @@ static void teardown_in_steps(void) {
         CHECK(dom.pages.tot_pages < left && left - dom.pages.tot_pages <= 4096);
     }
     finish();
+    dom.p2m.pt.root = paddr(0); /* its page is another's by now: it is not looked at */
+    CHECK(!p2m_get_page(&dom.p2m, gfn(G0), NULL));
 }
 
 /* After every third change; the changes that fail count too. */
