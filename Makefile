@@ -230,6 +230,23 @@ $(INITRD_STRESS): $(INITRD) $(F)/stress-ng/.complete
 	    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >$@.new
 	@cat $(INITRD) $@.new >$@ && rm $@.new
 
+# The guests' RAM disk with Debian's Xen devices for programs, and a program that uses them.
+INITRD_PEERS := build/images/initrd-peers.gz
+PEERS := build/guests/linux/bin/peers
+XEN_MODULES := xen-evtchn xen-gntalloc xen-gntdev
+
+$(PEERS): tests/guests/linux/peers.c build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
+
+$(INITRD_PEERS): scripts/mkinitrd.sh $(PEERS) $(F)/busybox/.complete $(F)/kernel/.complete
+	$(say) INITRD $@
+	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@ \
+	    $(foreach m,$(XEN_MODULES),$(wildcard $(F)/kernel/lib/modules/*/kernel/drivers/xen/$(m).ko))
+	@(cd $(PEERS:bin/peers=) && echo bin/peers | \
+	    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >>$@
+
 # HV_BOOTARGS= is Holdfast's command line in `make run`.
 HV_BOOTARGS ?=
 # PROFILE=passthrough: domU1 owns an nvme disk and a network card.
@@ -326,7 +343,7 @@ lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
 .PHONY: system
-system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) guests
+system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

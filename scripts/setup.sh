@@ -132,6 +132,8 @@ install_qemu() {
 
 cross_gcc() { [ "$NATIVE" = arm64 ] && echo gcc || echo gcc-aarch64-linux-gnu; }
 
+cross_libc() { [ "$NATIVE" = arm64 ] && echo libc6-dev || echo libc6-dev-arm64-cross; }
+
 level_build() { install_missing ca-certificates make python3 libxen-dev xz-utils bzip2 "$(cross_gcc)"; }
 
 level_run() {
@@ -143,7 +145,8 @@ level_run() {
 level_test() {
     level_run
     install_missing gcc libc6-dev libcmocka-dev libfdt-dev zlib1g-dev python3-pytest \
-        python3-pexpect python3-pytest-xdist clang lld clang-format clang-tidy cppcheck
+        python3-pexpect python3-pytest-xdist clang lld clang-format clang-tidy cppcheck \
+        "$(cross_libc)"
 }
 
 # Debian 12 has no CBMC: the next release's runs from a directory of its own.
