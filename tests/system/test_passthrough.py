@@ -54,6 +54,7 @@ def test_a_clock_and_its_interrupt():
             assert domain.run("cat /proc/device-tree/aliases/rtc0 | tr -d '\\0'") == "/passthrough/rtc@9010000"
             assert not domain.run("ls /proc/device-tree/passthrough/rtc@9010000 | grep xen, || true")
             before = int(domain.run("cat /sys/class/rtc/rtc0/since_epoch"))
+            domain.run("echo 0 > /sys/class/rtc/rtc0/wakealarm")
             domain.run(f"echo {before + 3} > /sys/class/rtc/rtc0/wakealarm")
             domain.run("while ! grep -q '[1-9] .*rtc-pl031' /proc/interrupts; do usleep 100000; done", timeout=60)
             domain.type("reboot -f")

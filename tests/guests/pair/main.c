@@ -1,7 +1,7 @@
 /* Runs every test in both domains, life after life of the second one. */
 #include "pair.h"
 
-#define LIVES 3
+#define LIVES 2
 #define PSCI_SYSTEM_RESET 0x84000009
 
 extern const struct test tests_start[], tests_end[];
@@ -121,8 +121,8 @@ static void die(void) {
 static void *volatile keep_sending; /* as long as it is not NULL */
 static void send_always(void) {
     while (keep_sending) {
-        EQ(send(SPARE), 0);
-        EQ(send(1), 0);
+        send(SPARE);
+        send(1);
     }
 }
 
