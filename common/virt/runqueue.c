@@ -38,15 +38,6 @@ uint64_t rq_load(const struct runqueue *rq) {
     return READ_ONCE(rq->waiting_load) + READ_ONCE(rq->curr_load);
 }
 
-void rq_set_curr(struct runqueue *rq, struct vcpu *v) {
-    bool runs = v != &rq->idle && v->state == VCPU_RUNNABLE;
-
-    rq->curr = v;
-    WRITE_ONCE(rq->curr_load, runs ? weight_of(v) : 0);
-    if (runs && !v->sched.p.realtime && earlier(rq->vtime, v->sched.vtime))
-        rq->vtime = v->sched.vtime;
-}
-
 bool rq_before(const struct vcpu *a, const struct vcpu *b) {
     const struct vcpu_sched *x = &a->sched, *y = &b->sched;
 
@@ -61,6 +52,26 @@ bool rq_preempts(const struct vcpu *waiting, const struct vcpu *curr) {
     if (x->p.realtime || y->p.realtime)
         return rq_before(waiting, curr);
     return earlier(x->vtime + preempt, y->vtime);
+}
+
+/* Time has passed for the queue when it has for the last of those who want to run, curr among them:
+ * also if it is alone, so that who comes to it later is not owed what it had. */
+static void advance(struct runqueue *rq) {
+    const struct vcpu *last = rq->curr;
+
+    if (!list_empty(&rq->fair)) {
+        const struct vcpu *first = list_first(&rq->fair, struct vcpu, run_link);
+
+        if (!rq_before(last, first))
+            last = first;
+    }
+    if (!last->sched.p.realtime && earlier(rq->vtime, last->sched.vtime))
+        rq->vtime = last->sched.vtime;
+}
+
+void rq_set_curr(struct runqueue *rq, struct vcpu *v) {
+    rq->curr = v;
+    WRITE_ONCE(rq->curr_load, v != &rq->idle && v->state == VCPU_RUNNABLE ? weight_of(v) : 0);
 }
 
 void rq_insert(struct runqueue *rq, struct vcpu *v) {
@@ -93,15 +104,16 @@ struct vcpu *rq_first(const struct runqueue *rq) {
 
 void rq_charge(struct runqueue *rq, uint64_t now) {
     struct vcpu_sched *s = &rq->curr->sched;
-    uint64_t ran = now - rq->since;
+    uint64_t ran = earlier(rq->since, now) ? now - rq->since : 0;
 
-    rq->since = now;
+    rq->since += ran; /* another CPU may have charged it a moment later than now */
     if (rq->curr == &rq->idle || rq->curr->state == VCPU_BLOCKED)
         return;
     if (!s->p.realtime)
         s->vtime += MIN(ran, RAN_MAX) * s->inverse >> INVERSE_SHIFT;
     if (s->budget)
         s->left -= MIN(s->left, ran);
+    advance(rq);
 }
 
 uint64_t rq_slice(const struct runqueue *rq) {

@@ -24,12 +24,12 @@ struct runqueue {
     uint32_t nr_waiting;   /* written under the lock */
     uint64_t waiting_load; /* weights of the fair ones; likewise */
     uint64_t curr_load;    /* curr's, while it runs */
-    uint64_t vtime;        /* that of the fair one that ran last; never goes back */
+    uint64_t vtime;        /* that of the fair one furthest behind; never goes back */
     struct vcpu *curr;
     uint64_t since;      /* when curr's time was last accounted for, in ticks */
     struct vcpu idle;    /* no stack of its own: the CPU's boot stack */
     struct timer slice;  /* set while curr's time is limited */
-    uint64_t balance_at; /* not before this */
+    uint64_t balance_at; /* not before this; a hint: without the lock too */
     bool slice_over;
     bool idles;        /* waits for an interrupt; a hint to others */
     unsigned assigned; /* vCPUs that were given this CPU; under the assign lock */
@@ -44,7 +44,7 @@ void rq_set_curr(struct runqueue *rq, struct vcpu *v);
 uint64_t rq_load(const struct runqueue *rq);
 /* Who is next of those waiting; NULL: nobody. */
 struct vcpu *rq_first(const struct runqueue *rq);
-/* The time since the last call is curr's, if it runs. */
+/* The time since the last call is curr's, if it runs. Any CPU; before vtime is used, as below. */
 void rq_charge(struct runqueue *rq, uint64_t now);
 /* a goes before b. */
 bool rq_before(const struct vcpu *a, const struct vcpu *b);
@@ -52,7 +52,8 @@ bool rq_before(const struct vcpu *a, const struct vcpu *b);
 bool rq_preempts(const struct vcpu *waiting, const struct vcpu *curr);
 /* How long curr may run from now, in ticks; ~0: no limit. */
 uint64_t rq_slice(const struct runqueue *rq);
-/* v, which waits nowhere, changes its CPU: its place relative to the others is kept. */
+/* v, which waits nowhere, changes its CPU: its place relative to the others is kept. rq has been
+ * charged. */
 void rq_leave(const struct runqueue *rq, struct vcpu *v);
 void rq_join(const struct runqueue *rq, struct vcpu *v);
 

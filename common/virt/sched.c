@@ -76,7 +76,7 @@ static bool rq_idle(const struct runqueue *rq) {
 /* ---- who is next ---- */
 
 /* One that waits for another CPU of the pool, as ours has nobody. Now it waits nowhere. */
-static struct vcpu *steal_from(struct runqueue *rq, struct runqueue *victim) {
+static struct vcpu *steal_from(struct runqueue *rq, struct runqueue *victim, uint64_t now) {
     struct vcpu *found = NULL;
 
     if (!READ_ONCE(victim->nr_waiting) || !spin_trylock(&victim->lock))
@@ -90,6 +90,7 @@ static struct vcpu *steal_from(struct runqueue *rq, struct runqueue *victim) {
         break;
     }
     if (found) {
+        rq_charge(victim, now);
         rq_remove(victim, found);
         rq_leave(victim, found);
         rq_join(rq, found);
@@ -99,7 +100,7 @@ static struct vcpu *steal_from(struct runqueue *rq, struct runqueue *victim) {
     return found;
 }
 
-static struct vcpu *steal(struct runqueue *rq) {
+static struct vcpu *steal(struct runqueue *rq, uint64_t now) {
     struct vcpu *v = NULL;
 
     if (!READ_ONCE(rq->pool->nr_waiting) || rq->pool->policy == SCHED_NULL)
@@ -108,7 +109,7 @@ static struct vcpu *steal(struct runqueue *rq) {
         unsigned cpu = (rq->idle.cpu + n) % nr_cpus;
 
         if (cpumask_has(&rq->pool->cpus, cpu))
-            v = steal_from(rq, &per_cpu(runqueue, cpu));
+            v = steal_from(rq, &per_cpu(runqueue, cpu), now);
     }
     return v;
 }
@@ -137,7 +138,7 @@ static struct vcpu *pick(struct runqueue *rq, uint64_t now) {
     if (next)
         rq_remove(rq, next);
     else
-        next = steal(rq);
+        next = steal(rq, now);
     if (runs)
         rq_insert(rq, prev);
     if (next)
@@ -182,11 +183,12 @@ static uint64_t start_slice(struct runqueue *rq, uint64_t now) {
 
 static void schedule(void) {
     struct runqueue *rq = &this_cpu(runqueue);
-    uint64_t now = time_ticks(), end;
     struct vcpu *prev, *next;
+    uint64_t now, end;
 
     ASSERT(!locks_held());
     spin_lock(&rq->lock);
+    now = time_ticks();
     rq_charge(rq, now);
     prev = rq->curr;
     next = pick(rq, now);
@@ -220,6 +222,7 @@ static void send_to(struct runqueue *rq, struct vcpu *v, unsigned cpu) {
         spin_unlock(&rq->lock);
         rq = &per_cpu(runqueue, cpu);
         spin_lock(&rq->lock);
+        rq_charge(rq, time_ticks());
         rq_join(rq, v);
     }
     rq_insert(rq, v);
@@ -234,7 +237,7 @@ static void balance(struct runqueue *rq, uint64_t now) {
 
     spin_lock(&rq->lock);
     v = list_empty(&rq->fair) ? NULL : list_first(&rq->fair, struct vcpu, run_link);
-    if (!v || now < rq->balance_at || rq->pool->policy == SCHED_NULL || v->on_cpu) {
+    if (!v || now < READ_ONCE(rq->balance_at) || rq->pool->policy == SCHED_NULL || v->on_cpu) {
         spin_unlock(&rq->lock);
         return;
     }
@@ -245,6 +248,8 @@ static void balance(struct runqueue *rq, uint64_t now) {
         return;
     }
     rq_remove(rq, v);
+    /* v is to have a turn there before it is sent on. */
+    WRITE_ONCE(per_cpu(runqueue, cpu).balance_at, rq->balance_at);
     send_to(rq, v, cpu);
 }
 
@@ -258,11 +263,12 @@ static void slice_expired(void *arg) {
 /* Somebody joined this CPU's queue, or the slice is over. */
 static void sched_softirq(void) {
     struct runqueue *rq = &this_cpu(runqueue);
-    uint64_t now = time_ticks(), end = ~0ULL;
+    uint64_t now, end = ~0ULL;
     struct vcpu *first;
     bool over, go;
 
     spin_lock(&rq->lock);
+    now = time_ticks();
     rq_charge(rq, now);
     first = rq_first(rq);
     over = rq->slice_over;
@@ -296,13 +302,15 @@ static bool wake_unlock(struct runqueue *rq, struct vcpu *v) {
     now = time_ticks();
     v->state = VCPU_RUNNABLE;
     account(v, rq->curr == v ? TIME_RUNNING : TIME_RUNNABLE, now);
-    vcpu_sched_woken(rq, v, now);
     if (rq->curr != v) {
+        rq_charge(rq, now);
+        vcpu_sched_woken(rq, v, now);
         place(rq, v);
     } else {
         unsigned cpu = v->cpu;
 
         rq->since = now;
+        vcpu_sched_woken(rq, v, now);
         rq_set_curr(rq, v);
         spin_unlock(&rq->lock);
         softirq_raise_on(cpu, SOFTIRQ_SCHED);
@@ -331,13 +339,16 @@ void vcpu_kick(struct vcpu *v) {
 static void refill(void *arg) {
     struct vcpu *v = arg;
     struct runqueue *rq = lock_rq(v);
+    uint64_t now;
 
     if (!v->sched.throttled) {
         spin_unlock(&rq->lock);
         return;
     }
     v->sched.throttled = false;
-    vcpu_sched_refill(v, time_ticks());
+    now = time_ticks();
+    rq_charge(rq, now);
+    vcpu_sched_woken(rq, v, now);
     place(rq, v);
 }
 
@@ -456,9 +467,19 @@ bool vcpu_claim(struct vcpu *v) {
     return offline;
 }
 
+/* v has a stack to start on. rq, v's, is unlocked. */
+static void start_unlock(struct runqueue *rq, struct vcpu *v) {
+    uint64_t now = time_ticks();
+
+    v->state = VCPU_RUNNABLE;
+    account(v, TIME_RUNNABLE, now);
+    rq_charge(rq, now);
+    vcpu_sched_start(rq, v, now);
+    place(rq, v);
+}
+
 void vcpu_online(struct vcpu *v) {
     struct runqueue *rq = lock_rq(v);
-    uint64_t now;
 
     ASSERT(v->state == VCPU_STARTING);
     if (READ_ONCE(v->work) & VCPU_WORK_STOP) {
@@ -468,11 +489,7 @@ void vcpu_online(struct vcpu *v) {
         return;
     }
     arch_stack_start_guest(v);
-    v->state = VCPU_RUNNABLE;
-    now = time_ticks();
-    account(v, TIME_RUNNABLE, now);
-    vcpu_sched_start(rq, v, now);
-    place(rq, v);
+    start_unlock(rq, v);
 }
 
 void vcpu_stop(struct vcpu *v) {
@@ -546,8 +563,7 @@ struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
         return NULL;
     }
     arch_stack_start_thread(v, fn, arg);
-    v->state = VCPU_RUNNABLE;
-    place(lock_rq(v), v);
+    start_unlock(lock_rq(v), v);
     return v;
 }
 

@@ -22,6 +22,7 @@ static struct {
     struct timer timer;
 } load[VCPUS];
 static unsigned nr_guests;
+static uint64_t longest_wait[VCPUS];
 static uint64_t until;
 
 /* ---- the rest of the hypervisor ---- */
@@ -69,6 +70,9 @@ static void world_look(void) {
     for (unsigned i = 0; i < nr_cpus; i++)
         if (cpus[i].loaded)
             check(cpumask_has(&cpus[i].loaded->sched.p.hard, i));
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].times.state == TIME_RUNNABLE)
+            longest_wait[i] = MAX(longest_wait[i], fake_time - guests[i].times.since);
     if (fake_time >= until)
         world_end();
 }
@@ -124,6 +128,7 @@ static void make(unsigned nr_of_cpus, uint64_t seed) {
     world_create(nr_of_cpus, seed, UINT64_MAX);
     memset(guests, 0, sizeof(guests));
     memset(load, 0, sizeof(load));
+    memset(longest_wait, 0, sizeof(longest_wait));
     nr_guests = 0;
 }
 
@@ -164,12 +169,16 @@ static void run_for(uint64_t ticks) {
         fail_msg("%s", failure);
 }
 
-/* Of one CPU's time during the run, in thousandths. */
-static unsigned share(unsigned i, uint64_t ticks) {
+static uint64_t spent(unsigned i) {
     struct vcpu_times t;
 
     vcpu_get_times(&guests[i], &t);
-    return (unsigned)(t.spent[TIME_RUNNING] * 1000 / ticks);
+    return t.spent[TIME_RUNNING];
+}
+
+/* Of one CPU's time during the run, in thousandths. */
+static unsigned share(unsigned i, uint64_t ticks) {
+    return (unsigned)(spent(i) * 1000 / ticks);
 }
 
 #define NEAR(got, wanted, tolerance)                                                               \
@@ -410,6 +419,59 @@ static void null_gives_a_cpu_each(void **state) {
     world_destroy();
 }
 
+static uint64_t spent_before[VCPUS], came_at;
+
+/* From a timer: this one starts now. */
+static void come(void *arg) {
+    for (unsigned i = 0; i < nr_guests; i++)
+        spent_before[i] = spent(i);
+    came_at = fake_time;
+    if (!vcpu_claim(arg))
+        broken("a vCPU that was not started runs");
+    vcpu_online(arg);
+}
+
+static unsigned share_since(unsigned i) {
+    return (unsigned)((spent(i) - spent_before[i]) * 1000 / (fake_time - came_at));
+}
+
+/* Ten seconds alone are no debt to one that starts then, be it on the same CPU or from another. */
+static void who_was_alone_owes_nothing(void **state) {
+    (void)state;
+    for (unsigned nr = 1; nr <= 2; nr++) {
+        make(nr, nr);
+        for (unsigned i = 0; i <= nr; i++)
+            hog(256);
+        nr_guests--; /* run_for() starts the others */
+        timer_init(&load[nr].timer, come, &guests[nr]);
+        timer_set(&load[nr].timer, fake_time + 10 * SECOND);
+        run_for(14 * SECOND);
+        nr_guests++;
+        for (unsigned i = 0; i <= nr; i++)
+            NEAR(share_since(i), 1000 * nr / (nr + 1), 70);
+        world_destroy();
+    }
+}
+
+/* However the loads go up and down and CPUs change places, nobody is forgotten. */
+static void none_waits_for_long(void **state) {
+    static const uint32_t weights[VCPUS] = {256, 512, 256, 512, 1024, 128, 256, 64};
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 5; seed++) {
+        make(2 + seed % 3, seed);
+        for (unsigned i = 0; i < VCPUS; i++) {
+            hog(weights[i]);
+            load[i].work = SECOND / (50 + 20 * i);
+            load[i].sleep = i % 3 ? 0 : SECOND / 300;
+        }
+        run_for(3 * SECOND);
+        for (unsigned i = 0; i < VCPUS; i++)
+            assert_in_range(longest_wait[i], 0, SECOND / 3);
+        world_destroy();
+    }
+}
+
 /* A CPU is counted down by those it was given to, wherever they ended. */
 static void places_are_given_back(void **state) {
     unsigned moved = 0;
@@ -445,6 +507,8 @@ int main(void) {
         cmocka_unit_test(hard_affinity_is_obeyed),
         cmocka_unit_test(pools_are_apart),
         cmocka_unit_test(null_gives_a_cpu_each),
+        cmocka_unit_test(who_was_alone_owes_nothing),
+        cmocka_unit_test(none_waits_for_long),
         cmocka_unit_test(places_are_given_back),
     };
 
