@@ -394,7 +394,7 @@ build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
 # Two domains run the pair guest, which shares the self-test's start and runtime.
 PAIR := build/guests/pair
 PAIR_OBJS := $(patsubst tests/%,build/%.o,$(wildcard tests/guests/pair/*.[cS])) \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o gicbase.c.o)
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o)
 
 $(PAIR)/%.o: tests/guests/pair/% $(wildcard tests/guests/pair/*.h $(SELFTEST)/*.h) build/setup-test.mk
 	$(say) GUEST $<
@@ -407,7 +407,7 @@ $(PAIR).bin: $(PAIR_OBJS) $(SELFTEST)/selftest.lds
 
 # One domain grants, another maps and copies.
 GRANTS_OBJS := $(patsubst tests/%,build/%.o,$(wildcard tests/guests/grants/*.c)) \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o gicbase.c.o main.c.o)
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o main.c.o)
 
 build/guests/grants/%.o: tests/guests/grants/% $(wildcard tests/guests/grants/*.h $(SELFTEST)/*.h) \
     build/setup-test.mk
@@ -422,7 +422,7 @@ build/guests/grants.bin: $(GRANTS_OBJS) $(SELFTEST)/selftest.lds
 # The bench guest shares the self-test's start and runtime; the plugin counts for QEMU.
 BENCH := build/guests/bench
 BENCH_OBJS := $(patsubst tests/bench/guest/%,$(BENCH)/%.o,$(wildcard tests/bench/guest/*.[cS])) \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o gicbase.c.o)
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o)
 
 $(BENCH)/%.o: tests/bench/guest/% $(wildcard tests/bench/guest/*.h $(SELFTEST)/*.h) build/setup-test.mk
 	$(say) GUEST $<

@@ -38,9 +38,9 @@ def pair(vcpus):
 
 @pytest.mark.parametrize("cpus, vcpus", [(1, 1), (2, 2), (4, 2)], ids=lambda n: str(n))
 def test_pair(cpus, vcpus):
-    """All tests in both domains, in each of the second one's two lives (one, with one vCPU)."""
+    """All tests in both domains, in each of the second one's three lives (one, with one vCPU)."""
     third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
-    lives = 2 if vcpus > 1 else 1
+    lives = 3 if vcpus > 1 else 1
     with Machine(f"pair-{vcpus}on{cpus}", pair(vcpus) + [third], smp=cpus, chosen=ALLOWED) as machine:
         machine.expect(rf"DONE well after {lives} lives", timeout=60)
         machine.expect(r"\(HF\) d1: domU1: powered off", timeout=30)
@@ -60,18 +60,18 @@ def test_privileged():
     domains = pair(2) + [third]
     domains[0].properties["capabilities"] = '"control"'
     with Machine("pair-privileged", domains, smp=2) as machine:
-        machine.expect(r"DONE well after 2 lives", timeout=60)
+        machine.expect(r"DONE well after 3 lives", timeout=60)
         machine.expect(r"\(HF\) d1: domU1: powered off", timeout=30)
         log = machine.log()
     assert not re.findall(r"FAIL .*", log)
-    assert re.findall(r"foreign: (\d+)", log) == ["0"] * 2
-    assert re.findall(r"foreign saw (\w+)", log) == ["0x5746001"] * 2
+    assert re.findall(r"foreign: (\d+)", log) == ["0"] * 3
+    assert re.findall(r"foreign saw (\w+)", log) == ["0x5746001"] * 3
 
 
 def test_pair_on_threads():
     """Four host threads, where the two domains really race."""
     with Machine("pair-threads", pair(4), smp=4, chosen=ALLOWED, icount=False) as machine:
-        machine.expect(r"DONE well after 2 lives", timeout=120)
+        machine.expect(r"DONE well after 3 lives", timeout=120)
         machine.wait_exit(60)
         log = machine.log()
     assert not re.findall(r"FAIL .*", log)

@@ -14,12 +14,6 @@ volatile uint64_t interrupts[MAX_CPUS];
 static volatile uint8_t nowhere;
 volatile uint8_t *upcall_pending = &nowhere;
 
-static struct {
-    const char *what;
-    unsigned line;
-    uint64_t got, expected;
-} failure;
-
 /* Of the costs the one in the middle counts: the first ones may have had to allocate. */
 static struct result {
     const char *key;
@@ -29,19 +23,6 @@ static struct result {
     } taken[MAX_SAMPLES];  /* sorted by cost */
 } results[MAX_KEYS];
 static unsigned nr_results;
-
-void check_equal(const char *what, unsigned line, uint64_t got, uint64_t expected) {
-    if (got == expected || failure.what)
-        return;
-    failure.line = line;
-    failure.got = got;
-    failure.expected = expected;
-    failure.what = what;
-}
-
-bool failed(void) {
-    return failure.what;
-}
 
 void sample(const char *key, uint64_t cost) {
     struct result *r = results;
@@ -66,17 +47,13 @@ void sample(const char *key, uint64_t cost) {
 
 static void run(const char *name, void (*row)(void)) {
     nr_results = 0;
-    failure.what = 0;
     cpus[0] = (struct cpu){0};
     gic_reset();
     row();
     irq_disable();
     upcall_pending = &nowhere;
     sysreg_write(cntv_ctl_el0, 0);
-    if (failed())
-        print("BENCH error %s: line %lu: %s: got 0x%lx expected 0x%lx\n", name,
-              (uint64_t)failure.line, failure.what, failure.got, failure.expected);
-    else
+    if (verdict_end("BENCH error", name))
         for (unsigned i = 0; i < nr_results; i++)
             print("BENCH %s %lu %lu\n", results[i].key, results[i].taken[results[i].nr / 2].cost,
                   results[i].taken[results[i].nr / 2].at);

@@ -3,34 +3,17 @@
 
 extern const struct test tests_start[], tests_end[];
 
-static struct {
-    const char *what, *skipped;
-    unsigned line;
-    uint64_t got, expected;
-} verdict;
-
-void check_equal(const char *what, unsigned line, uint64_t got, uint64_t expected) {
-    if (got == expected || verdict.what)
-        return;
-    verdict.line = line;
-    verdict.got = got;
-    verdict.expected = expected;
-    verdict.what = what;
-}
+static const char *skipped;
 
 void skip(const char *why) {
-    verdict.skipped = why;
-}
-
-bool failed(void) {
-    return verdict.what;
+    skipped = why;
 }
 
 static void run(const struct test *t, uint64_t count[3]) {
     struct cpu *c = &cpus[0];
 
     *c = (struct cpu){0};
-    verdict.what = verdict.skipped = 0;
+    skipped = 0;
     gic_reset();
     if (nr_cpus < t->cpus)
         skip("too few CPUs");
@@ -39,12 +22,10 @@ static void run(const struct test *t, uint64_t count[3]) {
     irq_disable();
     sysreg_write(cntv_ctl_el0, 0);
     sysreg_write(cntp_ctl_el0, 0);
-    if (verdict.what) {
-        print("FAIL %s: line %lu: %s: got 0x%lx expected 0x%lx\n", t->name, (uint64_t)verdict.line,
-              verdict.what, verdict.got, verdict.expected);
+    if (!verdict_end("FAIL", t->name)) {
         count[1]++;
-    } else if (verdict.skipped) {
-        print("SKIP %s: %s\n", t->name, verdict.skipped);
+    } else if (skipped) {
+        print("SKIP %s: %s\n", t->name, skipped);
         count[2]++;
     } else {
         print("PASS %s\n", t->name);

@@ -107,8 +107,9 @@ void nap(void) {
 
 void cpu_join(unsigned cpu) {
     irq_disable();
-    WAIT_ASLEEP(*(volatile bool *)&cpus[cpu].done);
-    WAIT_ASLEEP(hvc(PSCI_AFFINITY_INFO, cpu_affinity(cpu), 0, 0) == 1);
+    /* Also when the test has failed: nobody else looks after a CPU that runs on. */
+    WAIT_FOR(2000000, *(volatile bool *)&cpus[cpu].done, nap());
+    WAIT_FOR(2000000, hvc(PSCI_AFFINITY_INFO, cpu_affinity(cpu), 0, 0) == 1, nap());
 }
 
 /* ---- one instruction ---- */

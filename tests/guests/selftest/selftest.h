@@ -32,20 +32,24 @@ struct test {
 void check_equal(const char *what, unsigned line, uint64_t got, uint64_t expected);
 void skip(const char *why);
 bool failed(void);
+/* Prints what failed, if something did, behind `label` and `name`. False then. The next begins. */
+bool verdict_end(const char *label, const char *name);
 #define EQ(got, expected)                                                                          \
     check_equal(#got " == " #expected, __LINE__, (uint64_t)(got), (uint64_t)(expected))
 #define TRUE(condition) check_equal(#condition, __LINE__, !!(condition), 1)
 
-/* Until the condition holds, for at most 2 s; not at all when the test has failed already. False
- * if failed. */
-#define WAIT_BY(condition, pass_time)                                                              \
+/* Until the condition holds, for at most `us`. False if it never did. */
+#define WAIT_FOR(us, condition, pass_time)                                                         \
     ({                                                                                             \
-        uint64_t end_ = counter() + (failed() ? 0 : ticks_us(2000000));                             \
-        while (!(condition) && counter() < end_)                                                   \
+        uint64_t end_ = counter() + ticks_us(us);                                                  \
+        bool met_;                                                                                 \
+        while (!(met_ = (condition)) && counter() < end_)                                          \
             pass_time;                                                                             \
-        TRUE(condition);                                                                           \
-        !failed();                                                                                 \
+        check_equal(#condition, __LINE__, met_, true);                                             \
+        met_;                                                                                      \
     })
+/* For at most 2 s; not at all when the test has failed already. */
+#define WAIT_BY(condition, pass_time) WAIT_FOR(failed() ? 0 : 2000000, condition, pass_time)
 #define WAIT(condition) WAIT_BY(condition, __asm__ volatile("yield" ::: "memory"))
 /* Gives the CPU away meanwhile; interrupts are masked, the virtual timer is used. */
 #define WAIT_ASLEEP(condition) WAIT_BY(condition, nap())
