@@ -98,6 +98,17 @@ const struct guest_config *guest_of_node(int node) {
     return NULL;
 }
 
+const struct guest_config *guest_find(const char *word) {
+    const struct guest_config *g = guest_named(word);
+    const char *digits = word + (*word == 'd');
+    char *end;
+    unsigned long n = strtoul(digits, &end, 10);
+
+    if (!g && end != digits && !*end && n >= 1 && n <= nr_guests)
+        g = &guests[n - 1];
+    return g && g->good ? g : NULL;
+}
+
 /* Two names after each other are a pair; one that names nobody costs a line and that pair. */
 static void read_pairs(const void *fdt, int chosen) {
     static const char prop[] = "holdfast,allow-pairs";

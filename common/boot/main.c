@@ -13,8 +13,8 @@
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/irq.h>
-#include <hv/keys.h>
 #include <hv/mm.h>
+#include <hv/monitor.h>
 #include <hv/p2m.h>
 #include <hv/passthrough.h>
 #include <hv/pci.h>
@@ -113,7 +113,7 @@ void hv_main(uint64_t fdt_addr) {
     cpupools_from_fdt(fdt);
     domains_init();
     abi_init();
-    keys_init();
+    monitor_init();
     cmdline_report_unknown();
     guests_start();
     sched_idle();

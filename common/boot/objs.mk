@@ -8,6 +8,7 @@ obj-y += guests.o
 obj-y += image.o
 obj-y += image_load.o
 obj-y += modules.o
+obj-y += monitor.o monitor_commands.o
 obj-y += restart.o
 obj-y += static_mem.o
 obj-y += static_evtchn.o static_shm.o shm_map.o

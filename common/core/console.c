@@ -148,7 +148,7 @@ size_t console_port_write(struct console_port *port, const char *s, size_t n) {
     taken = allowance(port, n);
     for (size_t i = 0; i < taken; i++)
         port_char(port, s[i]);
-    if (console_focus_locked() == port)
+    if (console_focus_locked() == port || !port->input)
         console_port_flush_locked(port);
     port->sent = (uint16_t)(port->sent + taken);
     if (taken)

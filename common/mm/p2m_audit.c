@@ -1,4 +1,5 @@
-/* The audit: every invariant marked [A] in the contract that can be seen from one p2m. */
+/* The audit, and a summary. The audit: every invariant marked [A] in the contract that can be seen
+ * from one p2m. */
 #include <hv/bits.h>
 #include <hv/p2m.h>
 #include <hv/printk.h>
@@ -133,6 +134,36 @@ unsigned p2m_audit(struct p2m *p2m) {
     if (a.breaches > AUDIT_MAX_LINES)
         printk("audit: d%u: %u breaches in all\n", p2m->owner->domid, a.breaches);
     return a.breaches;
+}
+
+#define SUMMARY_STEP MB(64) /* under one hold of the lock */
+
+/* A leaf that reaches into the next piece is counted where it begins. */
+static int count_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
+    struct p2m_summary *s = arg;
+
+    if (!pte_is_valid(e))
+        return 0;
+    s->pages[p2m_pte_type(e)] += size >> PAGE_SHIFT;
+    if (!(va & ((1ULL << pt_level_shift(level)) - 1)))
+        s->leaves[level]++;
+    return 0;
+}
+
+void p2m_summarize(struct p2m *p2m, struct p2m_summary *s) {
+    uint64_t at = 0;
+    bool more;
+
+    *s = (struct p2m_summary){{0}, {0}};
+    do {
+        read_lock(&p2m->lock);
+        more = pt_next_mapped(&p2m->pt, at, &at);
+        if (more)
+            (void)pt_walk(&p2m->pt, at, SUMMARY_STEP, count_leaf, s);
+        read_unlock(&p2m->lock);
+        at += SUMMARY_STEP;
+        mm_preempt_point();
+    } while (more);
 }
 
 uint64_t p2m_audit_every;

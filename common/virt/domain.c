@@ -158,6 +158,7 @@ struct domain *domain_create(const char *name, hv_domid_t id, unsigned vcpus, un
     domain_pages_init(&d->pages, id, max_pages);
     list_init(&d->link);
     list_init(&d->death_link);
+    spin_lock_init(&d->pause_lock, RANK_DOMAIN, "pause");
     d->vtimer_offset = time_ticks();
     *err = create_parts(d, nr_spis, p2m_pool_pages);
     if (*err) {
@@ -180,6 +181,43 @@ void domain_start(struct domain *d) {
      */
     __atomic_store_n(&d->state, DOMAIN_RUNNING, __ATOMIC_RELEASE);
     vcpu_online(d->vcpus[0]);
+}
+
+/* ---- pauses ---- */
+
+/* One vCPU may start another before it comes to rest: all are looked at in one go. */
+static bool is_quiet(const struct domain *d) {
+    for (unsigned i = 0; i < d->max_vcpus; i++)
+        if (!vcpu_is_quiet(d->vcpus[i]))
+            return false;
+    return true;
+}
+
+void domain_pause(struct domain *d) {
+    ASSERT(current->domain != d);
+    spin_lock(&d->pause_lock);
+    WRITE_ONCE(d->paused, d->paused + 1);
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        vcpu_set_work(d->vcpus[i], VCPU_WORK_PAUSE);
+        vcpu_kick(d->vcpus[i]);
+    }
+    spin_unlock(&d->pause_lock);
+    while (!is_quiet(d)) {
+        preempt_point();
+        vcpu_yield(); /* it may need this CPU to get there */
+        cpu_relax();
+    }
+}
+
+void domain_unpause(struct domain *d) {
+    spin_lock(&d->pause_lock);
+    BUG_ON(!d->paused);
+    WRITE_ONCE(d->paused, d->paused - 1);
+    for (unsigned i = 0; !d->paused && i < d->max_vcpus; i++) {
+        vcpu_clear_work(d->vcpus[i], VCPU_WORK_PAUSE);
+        vcpu_wake(d->vcpus[i]);
+    }
+    spin_unlock(&d->pause_lock);
 }
 
 /* ---- death ---- */
@@ -279,17 +317,26 @@ static struct domain *next_to_bury(void) {
     return d;
 }
 
-static void bury(struct domain *d) {
+static void put_to_rest(struct domain *d) {
     struct domain_obituary o = {.id = d->id, .reason = d->reason, .config = d->config};
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
-    if (audit_the_dead)
-        domain_audit(d); /* says what it finds; takes its time with all of the domain's pages */
-    if (is_kept && is_kept(d))
-        return;
     domain_destroy(d);
     if (death_hook)
         death_hook(&o);
+}
+
+static void bury(struct domain *d) {
+    if (audit_the_dead)
+        domain_audit(d); /* says what it finds; takes its time with all of the domain's pages */
+    d->kept = is_kept && is_kept(d);
+    if (!d->kept)
+        put_to_rest(d);
+}
+
+void domain_bury_kept(struct domain *d) {
+    BUG_ON(!d->kept);
+    put_to_rest(d);
 }
 
 static void burier_main(void *arg) {

@@ -5,4 +5,3 @@ obj-y += mmio.o mmio_decode_a64.o mmio_decode_a32.o
 obj-y += vpl011.o guest_console.o
 obj-y += vgic.o vgic_lr.o vgic_bank.o vgic_dist.o vgic_redist.o vtimer.o
 obj-y += guest_copy.o
-obj-y += keys.o

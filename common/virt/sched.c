@@ -289,12 +289,20 @@ static void place(struct runqueue *rq, struct vcpu *v) {
     send_to(rq, v, rq_idle(rq) || v->on_cpu ? v->cpu : cpupool_idle_cpu(v));
 }
 
+/* Of a paused one, what may let it go on is no mere event. */
+static bool can_wake(const struct vcpu *v) {
+    uint32_t work = READ_ONCE(v->work);
+
+    return v->state == VCPU_BLOCKED ||
+           (v->state == VCPU_PAUSED && (work & VCPU_WORK_STOP || !(work & VCPU_WORK_PAUSE)));
+}
+
 /* A thread that is not blocked yet keeps the wake-up; a vCPU looks again before it sleeps. rq, v's,
  * is unlocked. True: v was blocked, and may be gone by now. */
 static bool wake_unlock(struct runqueue *rq, struct vcpu *v) {
     uint64_t now;
 
-    if (v->state != VCPU_BLOCKED) {
+    if (!can_wake(v)) {
         v->wake_pending = !v->domain || READ_ONCE(v->polling);
         spin_unlock(&rq->lock);
         return false;
@@ -403,7 +411,7 @@ void vcpu_block(void) {
     /* Seen only after BLOCKED is: whoever makes something pending later finds us blocked and wakes
      * us. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if ((READ_ONCE(v->work) & VCPU_WORK_STOP) || interrupt_waits(v))
+    if ((READ_ONCE(v->work) & (VCPU_WORK_STOP | VCPU_WORK_PAUSE)) || interrupt_waits(v))
         vcpu_wake(v);
     else if (others)
         schedule();
@@ -413,6 +421,32 @@ void vcpu_block(void) {
         idle_step();
     if (!others)
         publish(v);
+    if (unlikely(READ_ONCE(v->work) & VCPU_WORK_PAUSE))
+        vcpu_pause_self();
+}
+
+void vcpu_pause_self(void) {
+    struct vcpu *v = current;
+    struct runqueue *rq = &this_cpu(runqueue);
+
+    spin_lock(&rq->lock);
+    if (READ_ONCE(v->work) & VCPU_WORK_STOP || !(READ_ONCE(v->work) & VCPU_WORK_PAUSE)) {
+        spin_unlock(&rq->lock);
+        return;
+    }
+    v->state = VCPU_PAUSED;
+    account(v, TIME_OFFLINE, time_ticks());
+    spin_unlock(&rq->lock);
+    schedule();
+}
+
+bool vcpu_is_quiet(const struct vcpu *v) {
+    struct runqueue *rq = lock_rq(v);
+    bool quiet = !v->on_cpu && v->state != VCPU_RUNNABLE && v->state != VCPU_BLOCKED &&
+                 v->state != VCPU_STARTING;
+
+    spin_unlock(&rq->lock);
+    return quiet;
 }
 
 void vcpu_yield(void) {

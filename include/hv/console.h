@@ -42,7 +42,7 @@ struct console_port {
     char name[32];   /* "domU1" */
     char prefix[16]; /* "(d1) " */
     /* Takes one key; false when the receiver is full (the console keeps it and retries on
-     * console_retry()). */
+     * console_retry()). NULL: it is Holdfast's own voice, and never waits for the end of a line. */
     bool (*input)(void *arg, char c);
     /* There is room for text again, after a write that was cut short. May be NULL. No lock held. */
     void (*room)(void *arg);

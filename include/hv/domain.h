@@ -46,6 +46,9 @@ struct domain {
     enum domain_state state;     /* atomic */
     enum shutdown_reason reason; /* set once by whoever made it DYING */
     uint32_t latched_reason;     /* domain_latch_reason()'s plus 1; 0: none; atomic */
+    spinlock_t pause_lock;       /* RANK_DOMAIN */
+    uint32_t paused;             /* so often; written under pause_lock */
+    bool kept;                   /* DYING, and stays so; domain thread only */
     uint32_t vcpus_alive; /* atomic: vCPUs that may still touch the domain, and its shutdown */
     struct list death_link;
     unsigned max_vcpus;
@@ -86,6 +89,13 @@ void domain_latch_reason(struct domain *d, enum shutdown_reason reason);
  */
 void domain_crash(struct domain *d, const char *fmt, ...) __printf(2, 3);
 /*
+ * When domain_pause() returns, no vCPU runs and the registers of each are in its struct, until
+ * domain_unpause() was called as often. Its timers go on. For threads: waits until its vCPUs have
+ * come to a point where they can wait. The caller knows that the domain is not buried meanwhile.
+ */
+void domain_pause(struct domain *d);
+void domain_unpause(struct domain *d);
+/*
  * Frees everything of a DYING (all vCPUs gone) or BUILDING domain, and the domain itself when the
  * last reference and the last page that others hold are gone. Thread context: passes preemption
  * points.
@@ -106,6 +116,8 @@ struct domain_obituary {
  */
 void domain_set_death_hook(void (*hook)(const struct domain_obituary *o),
                            bool (*keep)(const struct domain *d));
+/* One that was kept goes after all. Domain thread. */
+void domain_bury_kept(struct domain *d);
 
 /* The scheduler says that one more vCPU of a DYING domain has left its stack for ever. */
 void domain_vcpu_gone(struct domain *d);

@@ -31,6 +31,9 @@ void guests_start(void);
 /* The domain of a node; NULL: of none that may start. */
 const struct guest_config *guest_of_node(int node);
 
+/* By its name, its number, or "d" and that; NULL: none that may start. */
+const struct guest_config *guest_find(const char *word);
+
 /* The event channels its node asks for, with its ports; connected when both ends have started. 0 or
  * an error that has been told. */
 int static_evtchns_make(struct domain *d, const struct guest_config *cfg) __must_check;

@@ -166,6 +166,13 @@ int p2m_set_mirror(struct p2m *p2m, const struct p2m_mirror_ops *ops, void *arg)
  */
 int p2m_relinquish(struct p2m *p2m) __must_check;
 
+struct p2m_summary {
+    uint64_t pages[P2M_NR_TYPES];
+    uint64_t leaves[4]; /* by level: 3 is 4 KiB */
+};
+/* What is mapped, in pieces: changes meanwhile are seen or not. Passes mm_preempt_point(). */
+void p2m_summarize(struct p2m *p2m, struct p2m_summary *s);
+
 /* Checks the [A] invariants; prints each breach with domain, gfn and mfn. Returns the number of
  * breaches. */
 unsigned p2m_audit(struct p2m *p2m);

@@ -22,13 +22,15 @@ enum vcpu_state {
     VCPU_STARTING, /* claimed by vcpu_claim() */
     VCPU_RUNNABLE, /* in a run queue, or running */
     VCPU_BLOCKED,  /* waits for an event in WFI */
+    VCPU_PAUSED,   /* its domain is, and it has left its guest */
     VCPU_DEAD,     /* its domain died; never runs again */
 };
 
 /* Bits of vcpu.work: tested in one load on each return to the guest. */
 #define VCPU_WORK_IRQ 1u    /* the vGIC has something to put into list registers */
-#define VCPU_WORK_STOP 2u   /* domain is going away or paused: do not return to the guest */
+#define VCPU_WORK_STOP 2u   /* domain is going away: do not return to the guest */
 #define VCPU_WORK_PTIMER 4u /* its emulated timer's time has come */
+#define VCPU_WORK_PAUSE 8u  /* domain is paused: nor */
 
 /* What a vCPU's time goes into, with the numbers of Xen's RUNSTATE_; in ticks. */
 enum vcpu_time { TIME_RUNNING, TIME_RUNNABLE, TIME_BLOCKED, TIME_OFFLINE, NR_VCPU_TIMES };
@@ -86,8 +88,8 @@ void vcpu_wake(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 /*
  * The current vCPU waits until vcpu_wake(); returns at once when an interrupt is pending for it or
- * its domain stops. With nobody else to run the CPU waits right here, with the guest's state
- * loaded.
+ * its domain stops, and for no reason after its domain was paused. With nobody else to run the CPU
+ * waits right here, with the guest's state loaded.
  */
 void vcpu_block(void);
 void vcpu_yield(void);
@@ -99,6 +101,10 @@ void vcpu_get_times(struct vcpu *v, struct vcpu_times *t);
  * above.
  */
 void sched_set_publish(void (*publish)(struct vcpu *v));
+/* The current vCPU's domain is paused: waits until it goes on, or ends. */
+void vcpu_pause_self(void);
+/* True when a paused domain's vCPU neither runs nor will before it is told to go on. */
+bool vcpu_is_quiet(const struct vcpu *v);
 /* Takes the current vCPU off: offline (PSCI) until vcpu_online(), or dead. Dead never returns. */
 void vcpu_stop_self(enum vcpu_state to);
 /*
@@ -139,6 +145,7 @@ void vcpu_set_reg(struct vcpu *v, unsigned n, uint64_t val);
 void vcpu_skip_instruction(struct vcpu *v, unsigned bytes);
 /* The current vCPU, on return from its hypercall: PSTATE.I clear. */
 void vcpu_unmask_interrupts(struct vcpu *v);
+/* Current, or quiet. */
 void vcpu_dump(const struct vcpu *v);
 
 /* ---- exceptions into the guest, arch/: the vCPU is current and has a full frame ---- */

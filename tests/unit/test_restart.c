@@ -5,6 +5,7 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/domain.h>
+#include <hv/errno.h>
 #include <hv/guests.h>
 #include <hv/restart.h>
 #include <hv/vcpu.h>
@@ -37,6 +38,24 @@ struct vcpu *hv_thread_create(void (*fn)(void *), void *arg) {
         return NULL;
     fn(arg);
     return (struct vcpu *)&thread;
+}
+static struct domain living = {.id = 1, .name = "domU1"};
+static bool lives;
+static enum shutdown_reason told;
+static unsigned shut, buried;
+
+struct domain *domain_by_id(hv_domid_t id) {
+    return lives && id == living.id ? &living : NULL;
+}
+void domain_shutdown(struct domain *d, enum shutdown_reason reason) {
+    assert_ptr_equal(d, &living);
+    d->state = DOMAIN_DYING;
+    told = reason;
+    shut++;
+}
+void domain_bury_kept(struct domain *d) {
+    assert_true(d->kept);
+    buried++;
 }
 void console_flush(void) {
 }
@@ -157,13 +176,55 @@ static void actions_are_taken(void **s) {
     assert_logged("d1: domU1: its end is the machine's: powering off");
 }
 
+/* What the console wishes goes before the node and its limit, once. */
+static void wishes_come_first(void **s) {
+    (void)s;
+    living.config = &cfg;
+    domains(2);
+    boot_done();
+    assert_int_equal(restart_again(&cfg), -ESRCH); /* its first build is not done */
+    lives = true;
+    living.state = DOMAIN_RUNNING;
+    cfg.on_end[END_REBOOT] = cfg.on_end[END_POWEROFF] = END_PRESERVE;
+    assert_int_equal(restart_again(&cfg), 0);
+    assert_int_equal(told, SHUT_REBOOT);
+    living.reason = told;
+    assert_false(is_kept(&living));
+    dies(SHUT_REBOOT);
+    assert_int_equal(builds, 1);
+
+    assert_int_equal(restart_end(&cfg), -ESRCH); /* it is dying already */
+    assert_true(is_kept(&living));
+    living.kept = true;
+    assert_int_equal(restart_end(&cfg), 0);
+    assert_int_equal(buried, 1);
+    dies(SHUT_REBOOT);
+    assert_int_equal(builds, 1);
+    assert_false(off);
+
+    lives = false;
+    assert_int_equal(restart_end(&cfg), -ESRCH);
+    assert_int_equal(restart_again(&cfg), 0); /* it is dead */
+    assert_int_equal(builds, 2);
+    assert_int_equal(restart_again(&cfg), -ESRCH); /* and now it is not */
+    assert_int_equal(shut, 1);
+    dies(SHUT_POWEROFF); /* with the one that is left this is the last but one */
+    assert_false(off);
+    build_fails = true;
+    assert_int_equal(restart_again(&cfg), 0); /* fails, and may be tried again */
+    assert_int_equal(restart_again(&cfg), 0);
+    assert_false(off);
+    dies(SHUT_POWEROFF);
+    assert_true(off);
+}
+
 /* restart.c counts from the machine's start: each test has a process of its own. */
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(last_one_turns_off), cmocka_unit_test(not_while_others_are_built),
         cmocka_unit_test(none_started),       cmocka_unit_test(reboot),
         cmocka_unit_test(reboot_that_fails),  cmocka_unit_test(failures_are_limited),
-        cmocka_unit_test(actions_are_taken),
+        cmocka_unit_test(actions_are_taken),  cmocka_unit_test(wishes_come_first),
     };
     bool failed = false;
 

@@ -36,6 +36,7 @@ static unsigned builders;  /* threads that build a domain */
 static struct vcpu *clerk; /* a thread that works when it is told to; NULL: has ended */
 static bool clerk_quit;
 static unsigned posted, done;
+static bool at_rest[SLOTS]; /* paused: nothing of it may run */
 
 /* ---- what domain.c needs of the rest ---- */
 
@@ -311,6 +312,35 @@ static void shut_down(struct slot *s, enum shutdown_reason reason) {
     domain_shutdown(d, reason);
 }
 
+/* ---- somebody looks at domains that rest meanwhile ---- */
+
+static void look_at_one(struct domain *d) {
+    unsigned times = 1 + rnd(2);
+
+    if (rnd(2))
+        return;
+    for (unsigned i = 0; i < times; i++)
+        domain_pause(d);
+    at_rest[d->id] = true;
+    for (unsigned n = rnd(40); n; n--) {
+        for (unsigned i = 0; i < d->max_vcpus && d->state == DOMAIN_RUNNING; i++)
+            check(!is_loaded(d->vcpus[i]) || d->state != DOMAIN_RUNNING);
+        fake_time += rnd(1000);
+        preempt_point();
+        if (times == 2 && n == 10) {
+            domain_unpause(d);
+            times--;
+        }
+    }
+    at_rest[d->id] = false;
+    while (times--)
+        domain_unpause(d);
+}
+
+static void look_at_domains(void) {
+    domains_for_each(look_at_one);
+}
+
 /* ---- a guest ---- */
 
 /* As trap.c has it. */
@@ -326,6 +356,8 @@ static void leave_for_guest(struct vcpu *v) {
             return;
         if (work & VCPU_WORK_STOP)
             vcpu_stop_self(VCPU_DEAD);
+        if (work & VCPU_WORK_PAUSE)
+            vcpu_pause_self();
         if (work & VCPU_WORK_IRQ)
             vgic_flush(v);
     }
@@ -386,7 +418,9 @@ static void trap(struct vcpu *v) {
         vcpu_yield();
         break;
     case 7:
-        if (!rnd(8))
+        if (rnd(2))
+            (void)domains_call(look_at_domains); /* or one that waits already */
+        else if (!rnd(4))
             shut_down(&slots[d->id], SHUT_POWEROFF);
         break;
     case 8:
@@ -412,6 +446,7 @@ static void compute(struct vcpu *v) {
 
     for (unsigned n = rnd(v->arch.hcr ? 4 : 20000) + 1; n && !irq_due(now); n--) {
         check(current == v && cpus[now].loaded == v && v->state == VCPU_RUNNABLE);
+        check(!at_rest[v->domain->id]);
         check(v->domain->state == DOMAIN_RUNNING || v->domain->state == DOMAIN_DYING);
         unseen = v->work || this_cpu(softirq_pending) ? unseen + 1 : 0;
         check(unseen < UNSEEN_MAX);
@@ -539,6 +574,7 @@ static void world_all_waiting(void) {
 static void run_seed(uint64_t seed) {
     world_create(1 + (unsigned)(seed % CPUS_MAX), seed * 0x9e3779b97f4a7c15, 160000);
     memset(slots, 0, sizeof(slots));
+    memset(at_rest, 0, sizeof(at_rest));
     closing = clerk_quit = false;
     restless = seed & 4;
     builders = posted = done = 0;

@@ -85,6 +85,8 @@ void leave_to_guest(struct vcpu *v) {
             return;
         if (work & VCPU_WORK_STOP)
             vcpu_stop_self(VCPU_DEAD);
+        if (work & VCPU_WORK_PAUSE)
+            vcpu_pause_self();
         if (work & VCPU_WORK_PTIMER)
             vtimer_phys_look(v);
         if (work & VCPU_WORK_IRQ)

@@ -6,6 +6,7 @@
 #include <asm/guest_regs.h>
 #include <asm/guest_state.h>
 #include <asm/guest_trap.h>
+#include <asm/switch_frame.h>
 #include <asm/sysreg.h>
 
 /* Where r13 and r14 of each AArch32 mode lie in x0..x30 (Arm ARM D1.6.3); r8..r12 are banked for
@@ -139,13 +140,14 @@ static void dump_el1(uint64_t sctlr, uint64_t ttbr0, uint64_t ttbr1, uint64_t tc
            (unsigned long long)far, (unsigned long long)elr, (unsigned long long)spsr);
 }
 
-/* ELR_EL2 of the current vCPU is right on every path, its frame's pc not on the hypercall's. */
+/* ELR_EL2, which a switch keeps, is right on every path, the frame's pc not on the hypercall's. */
 void vcpu_dump(const struct vcpu *v) {
     const struct cpu_regs *r = v->regs;
     const struct arch_vcpu *a = &v->arch;
     bool cur = v == current;
-    uint64_t pc = cur ? read_sysreg(elr_el2) : r->pc;
-    uint64_t spsr = cur ? read_sysreg(spsr_el2) : r->spsr;
+    const struct switch_frame *left = (const struct switch_frame *)v->sp;
+    uint64_t pc = cur ? read_sysreg(elr_el2) : left->elr;
+    uint64_t spsr = cur ? read_sysreg(spsr_el2) : left->spsr;
 
     printk("d%u vcpu%u: pc %016llx pstate %08llx%s\n", v->domain->id, v->id, (unsigned long long)pc,
            (unsigned long long)spsr, spsr & PSR_AARCH32 ? " (AArch32)" : "");

@@ -4,15 +4,10 @@
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
+#include <asm/switch_frame.h>
+
 extern char vcpu_first_return[], thread_first_return[];
 
-/* Layout of what switch_stack() pops. */
-struct switch_frame {
-    uint64_t x19_x28[10];
-    uint64_t fp, lr;
-    uint64_t elr, spsr;
-};
-_Static_assert(sizeof(struct switch_frame) == 112, "vectors.S pops 112 bytes");
 _Static_assert(STACK_SIZE == 1u << STACK_SHIFT, "vectors.S finds overflows by this bit");
 _Static_assert(sizeof(struct cpu_regs) % 16 == 0, "the stack pointer stays aligned");
 
@@ -32,7 +27,10 @@ static struct switch_frame *first_frame(struct vcpu *v, char *lr) {
 }
 
 void arch_stack_start_guest(struct vcpu *v) {
-    first_frame(v, vcpu_first_return);
+    struct switch_frame *f = first_frame(v, vcpu_first_return);
+
+    f->elr = v->regs->pc; /* for who looks before it has run */
+    f->spsr = v->regs->spsr;
 }
 
 void arch_stack_start_thread(struct vcpu *v, void (*fn)(void *), void *arg) {

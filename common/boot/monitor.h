@@ -1,0 +1,26 @@
+/* Between the line that is typed (monitor.c) and what is done (monitor_commands.c). */
+#ifndef BOOT_MONITOR_H
+#define BOOT_MONITOR_H
+
+#include <hv/domain.h>
+#include <hv/guest_config.h>
+
+/* What a command is about: the domain it names, as far as there is one, or a word. */
+struct monitor_args {
+    const struct guest_config *guest; /* NULL: none is named */
+    struct domain *domain;            /* NULL: it does not live */
+    const char *word;
+};
+
+struct monitor_command {
+    const char *name;
+    char key;         /* asks for it without arguments; 0: none does */
+    const char *args; /* "", "DOMAIN", "[DOMAIN]" (all, when none is named), or "this|that" */
+    const char *help;
+    void (*run)(const struct monitor_args *args); /* in the domain thread */
+};
+
+/* Ends with one without a name. */
+extern const struct monitor_command monitor_commands[];
+
+#endif
