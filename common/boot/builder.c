@@ -93,6 +93,7 @@ static int load_fdt(struct domain *d, const struct guest_config *cfg, const stru
                                   .nr_shm = static_shm_of(cfg, shm),
                                   .vcpus = cfg->vcpus,
                                   .aarch32 = d->aarch32,
+                                  .gic_version = vgic_hw->version,
                                   .vpl011 = cfg->vpl011,
                                   .vpl011_intid = dev->console_intid,
                                   .pci = &pci,
@@ -273,7 +274,12 @@ int guest_build(const struct guest_config *cfg) {
     struct guest_devices devices;
     struct guest_layout layout;
     struct domain *d;
-    int rc = probe(cfg, &img);
+    int rc;
+
+    if (cfg->vcpus > vgic_max_vcpus())
+        return guest_error(cfg, cfg->node, "cpus", "expected at most %u with a GICv%u, got %u",
+                           vgic_max_vcpus(), vgic_hw->version, cfg->vcpus);
+    rc = probe(cfg, &img);
 
     if (!rc)
         rc = plan(cfg, &img, &layout);

@@ -180,17 +180,20 @@ static void write_timer(struct writer *w, bool aarch32) {
     end(w);
 }
 
-static void write_gic(struct writer *w, uint32_t phandle) {
-    static const uint64_t reg[] = {GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE,
-                                   GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE};
+static void write_gic(struct writer *w, unsigned version, uint32_t phandle) {
+    static const uint64_t v2[] = {GUEST_GICD_BASE, GUEST_GICD_SIZE, GUEST_GICC_BASE,
+                                  GUEST_GICC_SIZE};
+    static const uint64_t v3[] = {GUEST_GICV3_GICD_BASE, GUEST_GICV3_GICD_SIZE,
+                                  GUEST_GICV3_GICR0_BASE, GUEST_GICV3_GICR0_SIZE};
 
-    begin_at(w, "interrupt-controller", GUEST_GICV3_GICD_BASE);
-    string(w, "compatible", "arm,gic-v3");
+    begin_at(w, "interrupt-controller", version == 2 ? GUEST_GICD_BASE : GUEST_GICV3_GICD_BASE);
+    string(w, "compatible", version == 2 ? "arm,cortex-a15-gic" : "arm,gic-v3");
     cell(w, "#interrupt-cells", 3);
     cell(w, "#address-cells", 0);
     flag(w, "interrupt-controller");
-    cell(w, "#redistributor-regions", GUEST_GICV3_RDIST_REGIONS);
-    quads(w, "reg", reg, ARRAY_SIZE(reg));
+    if (version == 3)
+        cell(w, "#redistributor-regions", GUEST_GICV3_RDIST_REGIONS);
+    quads(w, "reg", version == 2 ? v2 : v3, ARRAY_SIZE(v3));
     cell(w, "phandle", phandle);
     end(w);
 }
@@ -311,7 +314,7 @@ int guest_fdt_make(const struct guest_fdt_info *g, void *buf, size_t size) {
         write_shared_memory(&w, g);
     write_psci(&w);
     write_timer(&w, g->aarch32);
-    write_gic(&w, gic);
+    write_gic(&w, g->gic_version, gic);
     if (g->vpl011)
         write_uart(&w, g->vpl011_intid);
     if (g->hypervisor)

@@ -146,9 +146,10 @@ static void keep_registers(int node) {
 
 /* Also what has no driver here: an ITS or a doorbell frame reaches every domain's interrupts. */
 void passthrough_init(const void *fdt) {
-    static const char *const kept[] = {"arm,gic-v3",          "arm,gic-v3-its",    "arm,gic-400",
-                                       "arm,cortex-a15-gic",  "arm,gic-v2m-frame", "arm,smmu-v3",
-                                       "arm,armv7-timer-mem", "qemu,fw-cfg-mmio"};
+    static const char *const kept[] = {
+        "arm,gic-v3",         "arm,gic-v3-its",      "arm,gic-400",
+        "arm,cortex-a15-gic", "arm,cortex-a7-gic",   "arm,gic-v2m-frame",
+        "arm,smmu-v3",        "arm,armv7-timer-mem", "qemu,fw-cfg-mmio"};
 
     host = fdt;
     for (unsigned i = 0; i < ARRAY_SIZE(kept); i++) {

@@ -113,9 +113,29 @@ static void clear_active(struct vcpu *v, struct vgic_bank *b, unsigned intid, st
     b->active &= ~bit;
 }
 
-/* lr: the list register that has it on another CPU, or NULL. */
+/* What happens to an SGI of a GICv2 that one of `from` sent concerns the list register, if the one
+ * in it is theirs. */
+static void change_sgi(struct vcpu *v, struct vgic_bank *b, unsigned n, uint8_t from, bool pending,
+                       struct vgic_lr *lr) {
+    uint8_t *senders = &v->vgic.sgi_from[n];
+    bool in_lr = lr && from >> vgic_lr_source(lr->val) & 1;
+
+    if (pending) {
+        *senders |= from;
+        set_latch(b, 1u << n, in_lr ? lr : NULL);
+        return;
+    }
+    *senders &= (uint8_t)~from;
+    if (!*senders)
+        b->latch &= ~(1u << n);
+    if (in_lr)
+        lr->marks &= (uint8_t)~MARK_SET_PENDING;
+}
+
+/* lr: the list register that has it on another CPU, or NULL. from: for VGIC_SGI_FROM and _NOT_FROM.
+ */
 static void change(struct vcpu *v, struct vgic_bank *b, unsigned intid, enum vgic_op op,
-                   struct vgic_lr *lr) {
+                   uint8_t from, struct vgic_lr *lr) {
     uint32_t bit = 1u << intid % 32;
 
     switch (op) {
@@ -155,6 +175,10 @@ static void change(struct vcpu *v, struct vgic_bank *b, unsigned intid, enum vgi
     case VGIC_LOWER:
         b->line &= ~bit;
         break;
+    case VGIC_SGI_FROM:
+    case VGIC_SGI_NOT_FROM:
+        change_sgi(v, b, intid, from, op == VGIC_SGI_FROM, lr);
+        break;
     case VGIC_REFRESH:
         break;
     }
@@ -168,14 +192,14 @@ struct outcome {
 
 /* v: at home there, its lock is held. */
 static inline struct outcome change_one(struct vcpu *v, struct vgic_bank *b, unsigned intid,
-                                        enum vgic_op op) {
+                                        enum vgic_op op, uint8_t from) {
     uint32_t bit = 1u << intid % 32;
     struct vgic_lr *lr = NULL;
 
     if (vgic_local(v)) {
         if (b->in_lr & bit)
             vgic_absorb(v, b, intid);
-        change(v, b, intid, op, NULL);
+        change(v, b, intid, op, from, NULL);
         vgic_update(v, b, intid);
         return (struct outcome){.kick = vgic_waits(v) && (b->in_lr & bit), .wait = false};
     }
@@ -183,7 +207,7 @@ static inline struct outcome change_one(struct vcpu *v, struct vgic_bank *b, uns
         lr = &v->vgic.lr[b->lr[intid % 32]];
         v->vgic.resync = true;
     }
-    change(v, b, intid, op, lr);
+    change(v, b, intid, op, from, lr);
     if (intid >= VGIC_NR_PRIVATE)
         vgic_note_spi(v, intid);
     return (struct outcome){.kick = vgic_settle(v, intid >= VGIC_NR_PRIVATE),
@@ -206,7 +230,7 @@ static bool change_private(struct vcpu *v, uint32_t mask, enum vgic_op op) {
     if (change_idle(&v->vgic.priv, mask, op))
         mask = 0;
     for (; mask; mask &= mask - 1) {
-        struct outcome out = change_one(v, &v->vgic.priv, ffs64(mask), op);
+        struct outcome out = change_one(v, &v->vgic.priv, ffs64(mask), op, 0);
 
         all.kick |= out.kick;
         all.wait |= out.wait;
@@ -230,7 +254,7 @@ static void raise_private(struct vcpu *v, unsigned n, bool line) {
         done = !line && vgic_send_remote(v, n, &out.kick);
     }
     if (!done)
-        out = change_one(v, &v->vgic.priv, n, line ? VGIC_RAISE : VGIC_SET_PENDING);
+        out = change_one(v, &v->vgic.priv, n, line ? VGIC_RAISE : VGIC_SET_PENDING, 0);
     spin_unlock(&v->vgic.lock);
     if (out.kick)
         vcpu_kick(v);
@@ -249,7 +273,7 @@ static bool change_spis(struct domain *d, unsigned first, uint32_t mask, enum vg
         struct outcome out;
 
         spin_lock(&v->vgic.lock);
-        out = change_one(v, &s->b, first + n, op);
+        out = change_one(v, &s->b, first + n, op, 0);
         spin_unlock(&v->vgic.lock);
         wait |= out.wait;
         if (out.kick)
@@ -290,6 +314,18 @@ void vgic_apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask,
     resync = v ? change_private(v, mask, op) : change_spis(d, first, mask, op);
     if (wait && resync)
         vgic_wait(d);
+}
+
+void vgic_set_sgi_from(struct vcpu *to, unsigned n, uint8_t from, bool pending) {
+    struct outcome out;
+
+    spin_lock(&to->vgic.lock);
+    out = change_one(to, &to->vgic.priv, n, pending ? VGIC_SGI_FROM : VGIC_SGI_NOT_FROM, from);
+    spin_unlock(&to->vgic.lock);
+    if (out.kick)
+        vcpu_kick(to);
+    if (out.wait && !pending)
+        vgic_wait(to->domain);
 }
 
 /* ---- reading what hardware knows ---- */
@@ -340,14 +376,12 @@ void vgic_sync_bank(struct domain *d, struct vcpu *v, unsigned first) {
 
 /* ---- routing ---- */
 
-void vgic_set_route(struct domain *d, unsigned intid, uint32_t affinity) {
+void vgic_set_route(struct domain *d, unsigned intid, uint32_t route, unsigned target) {
     struct vgic_spi_bank *s = vgic_spi_bank(d, intid);
-    unsigned n = intid % 32, target = 0;
+    unsigned n = intid % 32;
 
-    while (target < d->max_vcpus && vcpu_affinity(target) != affinity)
-        target++;
     spin_lock(&d->vgic.lock);
-    s->route[n] = affinity;
+    s->route[n] = route;
     /* Nobody there: it stays pending until it is routed to a vCPU. */
     s->target[n] = target < d->max_vcpus ? (uint8_t)target : 0xff;
     vgic_dist_unlock(d);
@@ -500,11 +534,50 @@ void vgic_init_host(void) {
         panic("gic: no maintenance interrupt in the device tree");
 }
 
+unsigned vgic_max_vcpus(void) {
+    return vgic_is_v2() ? VGIC_V2_MAX_VCPUS : MAX_VCPUS;
+}
+
+static int register_v3(struct domain *d) {
+    int rc = mmio_register(&d->mmio, ipaddr(GUEST_GICV3_GICD_BASE), GUEST_GICV3_GICD_SIZE,
+                           vgic_dist_mmio, d, "GICD");
+
+    if (rc)
+        return rc;
+    return mmio_register(&d->mmio, ipaddr(GUEST_GICV3_GICR0_BASE),
+                         (uint64_t)d->max_vcpus * VGIC_REDIST_SIZE, vgic_redist_mmio, d, "GICR");
+}
+
+/*
+ * The guest has the first page of its CPU interface for itself. The second, where only GICC_DIR is,
+ * is emulated: hardware could not tell which of more active interrupts than list registers it ends.
+ */
+static int register_v2(struct domain *d) {
+    int rc = mmio_register(&d->mmio, ipaddr(GUEST_GICD_BASE), GUEST_GICD_SIZE, vgic_v2_dist_mmio, d,
+                           "GICD");
+
+    if (!rc)
+        rc = mmio_register(&d->mmio, ipaddr(GUEST_GICC_BASE + PAGE_SIZE), PAGE_SIZE,
+                           vgic_v2_dir_mmio, d, "GICC_DIR");
+    if (!rc)
+        rc = p2m_map_mmio(&d->p2m, ipaddr_to_gfn(ipaddr(GUEST_GICC_BASE)),
+                          paddr_to_mfn(vgic_hw->gicv), 1);
+    return rc;
+}
+
+static void reset_spi_bank(struct vgic_spi_bank *s) {
+    if (!vgic_is_v2())
+        s->b.group = ~0u;
+    else
+        for (unsigned n = 0; n < 32; n++)
+            s->route[n] = 1; /* vCPU 0 */
+}
+
 int vgic_init_domain(struct domain *d, unsigned nr_spis) {
     struct vgic_dist *g = &d->vgic;
     int rc;
 
-    if (nr_spis > VGIC_MAX_SPIS || !d->max_vcpus || d->max_vcpus > MAX_VCPUS)
+    if (nr_spis > VGIC_MAX_SPIS || !d->max_vcpus || d->max_vcpus > vgic_max_vcpus())
         return -EINVAL;
     spin_lock_init(&g->lock, RANK_VGIC_DIST, "vgic dist");
     g->nr_banks = DIV_ROUND_UP(nr_spis, 32);
@@ -513,13 +586,9 @@ int vgic_init_domain(struct domain *d, unsigned nr_spis) {
         if (!g->spi)
             return -ENOMEM;
         for (unsigned i = 0; i < g->nr_banks; i++)
-            g->spi[i].b.group = ~0u;
+            reset_spi_bank(&g->spi[i]);
     }
-    rc = mmio_register(&d->mmio, ipaddr(GUEST_GICV3_GICD_BASE), GUEST_GICV3_GICD_SIZE,
-                       vgic_dist_mmio, d, "GICD");
-    if (!rc)
-        rc = mmio_register(&d->mmio, ipaddr(GUEST_GICV3_GICR0_BASE),
-                           (uint64_t)d->max_vcpus * VGIC_REDIST_SIZE, vgic_redist_mmio, d, "GICR");
+    rc = vgic_is_v2() ? register_v2(d) : register_v3(d);
     if (rc)
         vgic_destroy_domain(d);
     return rc;
@@ -535,7 +604,7 @@ int vgic_init_vcpu(struct vcpu *v) {
     struct vgic_vcpu *g = &v->vgic;
 
     spin_lock_init(&g->lock, RANK_VGIC, "vgic vcpu");
-    g->priv.group = ~0u;
+    g->priv.group = vgic_is_v2() ? 0 : ~0u;
     g->priv.edge = 0xffff; /* SGIs, for ever */
     g->priv.enabled = 0xffff;
     g->waker = 1;

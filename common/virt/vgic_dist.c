@@ -1,5 +1,6 @@
 /* GICD: the distributor's registers (IHI 0069, 12.9), one security state, affinity routing always
  * on. */
+#include <hv/guest_map.h>
 #include <hv/irq.h>
 
 #include "vgic_internal.h"
@@ -16,7 +17,7 @@
 
 #define ROUTE_MASK 0x00ffffffu /* Aff2.Aff1.Aff0 */
 
-static void write_ctlr(struct domain *d, uint32_t val, uint32_t mask) {
+void vgic_write_ctlr(struct domain *d, uint32_t val, uint32_t mask) {
     uint32_t groups = GICD_CTLR_GRP0 | GICD_CTLR_GRP1, old;
 
     spin_lock(&d->vgic.lock);
@@ -30,6 +31,17 @@ static void write_ctlr(struct domain *d, uint32_t val, uint32_t mask) {
         vgic_apply(d, d->vcpus[i], 0, ~0u, VGIC_REFRESH, true);
     for (unsigned first = 32; first <= 32 * d->vgic.nr_banks; first += 32)
         vgic_apply(d, NULL, first, ~0u, VGIC_REFRESH, true);
+}
+
+/* Aff3, in the upper half, is not implemented. */
+static void write_route(struct domain *d, unsigned intid, uint32_t val, uint32_t mask) {
+    uint32_t old = vgic_spi_bank(d, intid)->route[intid % 32];
+    uint32_t route = ((old & ~mask) | (val & mask)) & ROUTE_MASK;
+    unsigned target = 0;
+
+    while (target < d->max_vcpus && vcpu_affinity(target) != route)
+        target++;
+    vgic_set_route(d, intid, route, target);
 }
 
 static bool has_route(const struct domain *d, unsigned offset, unsigned *intid) {
@@ -67,14 +79,11 @@ static void dist_write(struct domain *d, struct vcpu *v, unsigned offset, uint32
 
     (void)v;
     if (offset == GICD_CTLR) {
-        write_ctlr(d, val, mask);
+        vgic_write_ctlr(d, val, mask);
     } else if (vgic_is_bank_register(offset)) {
         vgic_bank_write(d, NULL, offset, val, mask);
     } else if (has_route(d, offset, &intid) && !(offset & 4)) {
-        uint32_t old = vgic_spi_bank(d, intid)->route[intid % 32];
-
-        /* Aff3, in the upper half, is not implemented. */
-        vgic_set_route(d, intid, ((old & ~mask) | (val & mask)) & ROUTE_MASK);
+        write_route(d, intid, val, mask);
     }
 }
 

@@ -21,6 +21,9 @@
 /* Five bits, the least a GICv3 CPU interface has. */
 #define VGIC_PRIO_MASK 0xf8u
 
+/* What a GICv2's target fields have bits for. */
+#define VGIC_V2_MAX_VCPUS 8u
+
 /* RD_base and SGI_base of one redistributor. */
 #define VGIC_REDIST_SIZE 0x20000u
 
@@ -28,6 +31,15 @@
 #define MARK_SET_PENDING 1u
 #define MARK_SET_ACTIVE 2u
 #define MARK_CLEAR_ACTIVE 4u
+
+static inline bool vgic_is_v2(void) {
+    return vgic_hw->version == 2;
+}
+
+/* The sender in a list register with an SGI of a GICv2. */
+static inline unsigned vgic_lr_source(uint64_t lr) {
+    return (unsigned)bits_get(lr, LR_SOURCE_SHIFT + 2, LR_SOURCE_SHIFT);
+}
 
 static inline bool vgic_local(const struct vcpu *v) {
     return v == current && v->vgic.loaded;
@@ -133,6 +145,8 @@ enum vgic_op {
     VGIC_LEVEL,
     VGIC_RAISE, /* the input line */
     VGIC_LOWER,
+    VGIC_SGI_FROM,
+    VGIC_SGI_NOT_FROM,
     VGIC_REFRESH, /* something outside the bank changed */
 };
 /*
@@ -143,7 +157,10 @@ void vgic_apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask,
                 bool wait);
 /* latch, active and line of that bank become what the guest could see now. */
 void vgic_sync_bank(struct domain *d, struct vcpu *v, unsigned first);
-void vgic_set_route(struct domain *d, unsigned intid, uint32_t affinity);
+/* route: as the guest wrote it; target: the vCPU it names, or any number that none has. */
+void vgic_set_route(struct domain *d, unsigned intid, uint32_t route, unsigned target);
+/* GICv2: SGI n is (or not) pending at `to` from each vCPU of the mask. */
+void vgic_set_sgi_from(struct vcpu *to, unsigned n, uint8_t from, bool pending);
 
 /* ---- vgic_bank.c: the registers that GICD and the SGI frame of GICR have in common ---- */
 
@@ -164,7 +181,10 @@ struct vgic_frame_ops {
 void vgic_frame_access(const struct vgic_frame_ops *ops, struct domain *d, struct vcpu *v,
                        unsigned offset, struct mmio_access *a);
 
-/* ---- vgic_dist.c, vgic_redist.c ---- */
+/* ---- vgic_dist.c, vgic_redist.c, vgic_v2.c ---- */
+void vgic_write_ctlr(struct domain *d, uint32_t val, uint32_t mask);
+bool vgic_v2_dist_mmio(struct vcpu *v, void *arg, struct mmio_access *a);
+bool vgic_v2_dir_mmio(struct vcpu *v, void *arg, struct mmio_access *a);
 bool vgic_dist_mmio(struct vcpu *v, void *arg, struct mmio_access *a);
 bool vgic_redist_mmio(struct vcpu *v, void *arg, struct mmio_access *a);
 

@@ -67,6 +67,17 @@ static void release_asked(struct vcpu *v) {
 
 /* ---- taking back ---- */
 
+/* The guest took the SGI of a GICv2 that was in a list register; others of its number may wait. */
+static void sgi_taken(struct vcpu *v, struct vgic_bank *b, unsigned n, uint64_t lr) {
+    v->vgic.sgi_from[n] &= (uint8_t) ~(1u << vgic_lr_source(lr));
+    if (!v->vgic.sgi_from[n])
+        b->latch &= ~(1u << n);
+}
+
+static inline bool is_v2_sgi(unsigned intid) {
+    return intid < 16 && vgic_is_v2();
+}
+
 /* The bank learns what the guest did to the interrupt in list register i, which stays there.
  * Returns the register. */
 static uint64_t absorb(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned intid) {
@@ -76,9 +87,14 @@ static uint64_t absorb(struct vcpu *v, unsigned i, struct vgic_bank *b, unsigned
 
     /* Pending no more: the guest took it. An event since then is another one. */
     if ((s->val & LR_PENDING) && !(lr & LR_PENDING) && !(s->marks & MARK_SET_PENDING)) {
-        b->latch &= ~bit;
+        if (unlikely(is_v2_sgi(intid)))
+            sgi_taken(v, b, intid, s->val);
+        else
+            b->latch &= ~bit;
         b->line &= ~(b->hw & bit);
     }
+    if (unlikely(is_v2_sgi(intid)))
+        v->vgic.sgi_taken_from[intid] = (uint8_t)vgic_lr_source(s->val);
     if (lr & LR_ACTIVE)
         b->active |= bit;
     else
@@ -189,6 +205,23 @@ void vgic_resample(struct vcpu *v, uint32_t mask) {
 
 /* ---- filling ---- */
 
+/*
+ * The rest of a list register with an SGI of a GICv2: it names one sender, so what other ones sent,
+ * or sent again while it is active, goes in when the guest has ended this.
+ */
+static uint64_t add_sender(const struct vcpu *v, unsigned n, uint64_t lr) {
+    unsigned from = v->vgic.sgi_from[n], source = from ? ffs64(from) : 0;
+
+    if (lr & LR_ACTIVE) {
+        source = v->vgic.sgi_taken_from[n];
+        if (lr & LR_PENDING)
+            lr = (lr & ~LR_PENDING) | LR_EOI;
+    } else if (from & (from - 1)) {
+        lr |= LR_EOI;
+    }
+    return lr | (uint64_t)source << LR_SOURCE_SHIFT;
+}
+
 /* The list register for an interrupt of v as its bank has it; no LR_STATE: it does not belong into
  * one. */
 static inline uint64_t compose(const struct vcpu *v, const struct vgic_bank *b, unsigned intid) {
@@ -214,7 +247,7 @@ static inline uint64_t compose(const struct vcpu *v, const struct vgic_bank *b, 
         lr |= LR_ACTIVE;
     if (pending && !(hw && active))
         lr |= LR_PENDING;
-    return lr;
+    return unlikely(is_v2_sgi(intid)) ? add_sender(v, n, lr) : lr;
 }
 
 static inline void write_lr(struct vcpu *v, unsigned i, uint64_t lr) {

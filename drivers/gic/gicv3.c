@@ -7,10 +7,8 @@
 #include <hv/cpu.h>
 #include <hv/errno.h>
 #include <hv/fdt.h>
-#include <hv/mm.h>
 #include <hv/percpu.h>
 #include <hv/printk.h>
-#include <hv/spinlock.h>
 
 #include <asm/barrier.h>
 #include <asm/cpu_ops.h>
@@ -19,8 +17,6 @@
 
 #include "gicv3_regs.h"
 
-#define PRIORITY 0xa0u
-#define PRIORITY_WORD (PRIORITY * 0x01010101u)
 #define MAX_REGIONS 8
 #define SPIN_MAX 10000000u /* reads of a register; longer than any hardware needs */
 
@@ -35,7 +31,6 @@ static unsigned nr_regions;
 static uint64_t fixed_stride; /* of the device tree; 0: by GICR_TYPER */
 static DEFINE_PER_CPU(volatile char *, redist);
 static DEFINE_PER_CPU(uint64_t, sgi_to_me);
-static spinlock_t gic_lock = SPINLOCK_INIT(RANK_GIC, "gic");
 
 static struct irq_chip chip;
 
@@ -48,7 +43,7 @@ static volatile char *frame_of(uint32_t irq) {
 }
 
 static void write_bit(uint32_t irq, unsigned reg) {
-    writel(1u << irq % 32, frame_of(irq) + reg + irq / 32 * 4);
+    gic_frame_write_bit(frame_of(irq), irq, reg);
 }
 
 static void wait_clear(volatile char *reg, uint32_t bit, const char *what) {
@@ -93,17 +88,7 @@ static void gicv3_disable(uint32_t irq) {
 }
 
 static void gicv3_set_trigger(uint32_t irq, enum irq_trigger trigger) {
-    volatile char *reg = frame_of(irq) + GIC_ICFGR + irq / 16 * 4;
-    uint32_t edge = 2u << 2 * (irq % 16), old, cfg;
-
-    if (irq < 16)
-        return;
-    spin_lock(&gic_lock);
-    old = readl(reg);
-    cfg = trigger == IRQ_EDGE ? old | edge : old & ~edge;
-    if (cfg != old)
-        writel(cfg, reg);
-    spin_unlock(&gic_lock);
+    gic_frame_set_trigger(frame_of(irq), irq, trigger);
 }
 
 static void gicv3_set_target(uint32_t irq, unsigned cpu) {
@@ -135,10 +120,6 @@ static void gicv3_send_sgi(unsigned cpu, uint32_t sgi) {
     dsb(ishst); /* what the SGI is about is seen before it */
     write_sysreg(target | (uint64_t)sgi << 24, ICC_SGI1R_EL1);
     isb();
-}
-
-static bool gicv3_irq_waiting(void) {
-    return read_sysreg(isr_el1) != 0;
 }
 
 /* ---- redistributors ---- */
@@ -177,16 +158,6 @@ static void wake_redist(void) {
     wait_clear(waker, WAKER_CHILDREN_ASLEEP, "a redistributor that was woken");
 }
 
-/* Interrupts first to last - 1 as after reset: group 1, off, neither pending nor active. */
-static void reset_bank(volatile char *frame, unsigned bank) {
-    writel(~0u, frame + GIC_ICENABLER + 4 * bank);
-    writel(~0u, frame + GIC_IGROUPR + 4 * bank);
-    writel(~0u, frame + GIC_ICPENDR + 4 * bank);
-    writel(~0u, frame + GIC_ICACTIVER + 4 * bank);
-    for (unsigned i = 0; i < 8; i++)
-        writel(PRIORITY_WORD, frame + GIC_IPRIORITYR + 32 * bank + 4 * i);
-}
-
 static void clear_active_priorities(void) {
     /* The boot loader may have left an interrupt unfinished. Registers beyond the first by
      * ICC_CTLR.PRIbits. */
@@ -223,7 +194,7 @@ static void gicv3_init_cpu(void) {
     this_cpu(redist) = find_redist();
     this_cpu(sgi_to_me) = sgi_target(cpu_mpidr(cpu_id()));
     wake_redist();
-    reset_bank(this_cpu(redist) + GICR_SGI_FRAME, 0);
+    gic_reset_bank(this_cpu(redist) + GICR_SGI_FRAME, 0, 1);
     wait_rwp(0);
     enable_sysregs();
     init_cpu_interface();
@@ -239,25 +210,11 @@ static void init_dist(void) {
     writel(0, gicd + GICD_CTLR);
     wait_rwp(32);
     for (unsigned bank = 1; bank < banks; bank++)
-        reset_bank(gicd, bank);
+        gic_reset_bank(gicd, bank, 1);
     wait_rwp(32);
     writel(GICD_CTLR_ARE | GICD_CTLR_ENABLE, gicd + GICD_CTLR);
     wait_rwp(32);
     chip.nr_irqs = MIN(32 * banks, NR_IRQS);
-}
-
-static void *map_reg(const void *fdt, int node, unsigned index, uint64_t min_size, uint64_t *size) {
-    char path[FDT_PATH_MAX];
-    uint64_t addr;
-    volatile void *va;
-
-    if (fdt_reg(fdt, node, index, &addr, size) || *size < min_size)
-        panic("device tree: %s: reg: entry %u missing or too small", fdt_path(fdt, node, path),
-              index);
-    va = ioremap(paddr(addr), *size);
-    if (!va)
-        panic("gicv3: no room to map registers at 0x%llx", (unsigned long long)addr);
-    return (void *)va;
 }
 
 static void map_regions(const void *fdt, int node) {
@@ -273,7 +230,7 @@ static void map_regions(const void *fdt, int node) {
         panic("device tree: %s: redistributor-stride: expected a multiple of 64 KiB, at least two",
               fdt_path(fdt, node, path));
     for (unsigned i = 0; i < count; i++)
-        regions[i].base = map_reg(fdt, node, 1 + i, 0x20000, &regions[i].size);
+        regions[i].base = gic_map_reg(fdt, node, 1 + i, 0x20000, &regions[i].size);
     nr_regions = count;
 }
 
@@ -290,24 +247,20 @@ static struct irq_chip chip = {
     .set_active = gicv3_set_active,
     .set_pending = gicv3_set_pending,
     .send_sgi = gicv3_send_sgi,
-    .irq_waiting = gicv3_irq_waiting,
+    .irq_waiting = cpu_irq_waiting,
 };
 
 const struct irq_chip *gicv3_probe(const void *fdt) {
     int node = fdt_next_compatible(fdt, -1, "arm,gic-v3");
-    unsigned maintenance = 0;
-    enum irq_trigger trigger;
     uint64_t size;
 
     if (node < 0)
         return NULL;
-    gicd = map_reg(fdt, node, 0, 0x10000, &size);
+    gicd = gic_map_reg(fdt, node, 0, 0x10000, &size);
     map_regions(fdt, node);
-    if (irq_from_fdt(fdt, node, 0, &maintenance, &trigger) || maintenance >= 32)
-        maintenance = 0;
     init_dist();
     enable_sysregs();
-    gicv3_virt_probe(maintenance);
+    gicv3_virt_probe(gic_maintenance_irq(fdt, node));
     printk("GICv3: %u interrupts, %u redistributor region%s, %u list registers\n", chip.nr_irqs,
            nr_regions, nr_regions == 1 ? "" : "s", vgic_hw->nr_lrs);
     return &chip;

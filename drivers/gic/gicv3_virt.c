@@ -66,6 +66,7 @@ static void load(const struct vgic_hw_state *s) {
 }
 
 static struct vgic_hw_ops ops = {
+    .version = 3,
     .read_lr = read_lr,
     .write_lr = write_lr,
     .read_hcr = read_hcr,

@@ -9,7 +9,7 @@
 #include <hv/types.h>
 
 /* Fields of a list register. The format is that of ICH_LR<n>_EL2 (IHI 0069, 12.4.6); another driver
- * translates. */
+ * translates. A GICv2's have the CPU that sent an SGI as well (IHI 0048, GICH_LRn.CPUID). */
 #define LR_PENDING (1ULL << 62)
 #define LR_ACTIVE (1ULL << 63)
 #define LR_STATE (LR_PENDING | LR_ACTIVE)
@@ -17,6 +17,7 @@
 #define LR_GROUP1 (1ULL << 60)
 #define LR_PRIORITY_SHIFT 48
 #define LR_PHYS_SHIFT 32
+#define LR_SOURCE_SHIFT 32  /* GICv2, without LR_HW: 3 bits */
 #define LR_EOI (1ULL << 41) /* without LR_HW: maintenance interrupt when it is deactivated */
 
 /* Virtual interface control, the format of ICH_HCR_EL2. */
@@ -43,6 +44,8 @@ struct vgic_hw_state {
 
 /* Every operation acts on the calling CPU. */
 struct vgic_hw_ops {
+    unsigned version; /* 2 or 3, of the controller that guests see too */
+    paddr_t gicv;     /* version 2: the page of a guest's CPU interface */
     unsigned nr_lrs;
     uint32_t vmcr_reset;      /* nothing enabled, the least binary points */
     unsigned maintenance_irq; /* PPI; 0: there is none */
@@ -62,6 +65,7 @@ extern const struct vgic_hw_ops *vgic_hw;
  * panics. */
 const struct irq_chip *gic_probe(const void *fdt);
 /* One driver's part of it: NULL when the tree has no such device. */
+const struct irq_chip *gicv2_probe(const void *fdt);
 const struct irq_chip *gicv3_probe(const void *fdt);
 
 #endif

@@ -24,6 +24,7 @@ struct guest_fdt_info {
     unsigned nr_shm;
     unsigned vcpus;
     bool aarch32;
+    unsigned gic_version; /* 2 or 3 */
     bool vpl011;
     unsigned vpl011_intid;
     const struct guest_fdt_pci *pci; /* NULL: no bridge */

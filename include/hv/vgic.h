@@ -1,6 +1,6 @@
 /*
- * Floor 6: the virtual GICv3 of a domain (Arm IHI 0069: one security state, affinity routing only,
- * no LPIs).
+ * Floor 6: the virtual GIC of a domain, of the machine's version: GICv3 (Arm IHI 0069: one security
+ * state, affinity routing only, no LPIs) or GICv2 (IHI 0048: no Security Extensions, two groups).
  *
  * Interrupts are kept in banks of 32, a bit for each. SGIs and PPIs are a vCPU's own (its `lock`),
  * SPIs the domain's (dist `lock`, then the lock of the vCPU where the SPI is at home). What can be
@@ -44,8 +44,8 @@ struct vgic_spi_bank {
     struct vgic_bank b;
     uint32_t moving;    /* home[] is to become target[] */
     uint8_t home[32];   /* vCPU where it is ready or in a list register */
-    uint8_t target[32]; /* vCPU by GICD_IROUTER */
-    uint32_t route[32]; /* Aff2.Aff1.Aff0 as written */
+    uint8_t target[32]; /* vCPU by GICD_IROUTER or GICD_ITARGETSR */
+    uint32_t route[32]; /* Aff2.Aff1.Aff0, or the target bits, as written */
 };
 
 struct vgic_dist {
@@ -74,15 +74,22 @@ struct vgic_vcpu {
     uint32_t release;                       /* tied PPIs for that CPU to deactivate */
     uint16_t again; /* list registers that hold an edge which came again: see vgic_send_remote() */
     uint32_t waker; /* GICR_WAKER.ProcessorSleep */
+    /* GICv2: an SGI is pending once for each vCPU that sent it, a bit here; latch is that of any.
+     */
+    uint8_t sgi_from[16];
+    uint8_t sgi_taken_from[16]; /* whose the active one is */
     struct vgic_lr lr[VGIC_MAX_LRS];
     struct vgic_hw_state hw;
 };
 
+/* The most vCPUs that a domain can have. */
+unsigned vgic_max_vcpus(void);
+
 /* Once, after gic_probe(): takes the maintenance interrupt. */
 void vgic_init_host(void);
 
-/* nr_spis is rounded up to 32. 0, -EINVAL, -ENOMEM. Registers the GICD and GICR ranges;
- * d->max_vcpus is known. */
+/* nr_spis is rounded up to 32. 0, -EINVAL, -ENOMEM. Registers the GICD and GICR ranges, or GICv2's,
+ * whose CPU interface it maps; d->max_vcpus is known, d->p2m is there. */
 int vgic_init_domain(struct domain *d, unsigned nr_spis) __must_check;
 void vgic_destroy_domain(struct domain *d);
 int vgic_init_vcpu(struct vcpu *v) __must_check;

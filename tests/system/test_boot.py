@@ -48,6 +48,21 @@ def test_smp_guests(cpus):
         boots_to_the_end(machine, domains, timeout=240)
 
 
+def test_gicv2():
+    """Guests get the machine's version: of 1, 2 and the most vCPUs there can be, and none of more."""
+    domains = [Domain("domU1", cpus=8), Domain("domU2"), Domain("domU3", cpus=2)]
+    more = Domain("domU4", cpus=9, memory_mib=64, ramdisk=None)
+    with Machine("gicv2", domains + [more], cpu="cortex-a53", smp=4, gic="2") as machine:
+        machine.expect(r"\(HF\) GICv2: 288 interrupts, 4 list registers", timeout=60)
+        machine.expect(r"\(HF\) error: [^\n]*domU4: cpus: expected at most 8 with a GICv2, got 9")
+        machine.expect("3 of 4 domains started")
+        machine.expect_all([f"guest {d.name}: userspace up" for d in domains], timeout=240)
+        for number, domain in enumerate(domains, 1):
+            assert machine.domain(number).run("nproc") == str(domain.cpus)
+            counts = machine.domain(number).run("grep arch_timer /proc/interrupts").split()
+            assert "GIC-0" in counts and all(int(n) for n in counts[1 : 1 + domain.cpus])
+
+
 def test_eight_domains():
     domains = [Domain(f"domU{n}", memory_mib=160) for n in range(1, 9)]
     with Machine("eight-domains", domains, smp=4) as machine:

@@ -59,6 +59,8 @@ static void fake_load(const struct vgic_hw_state *s) {
 }
 
 static struct vgic_hw_ops fake_ops = {
+    .version = 3,
+    .gicv = {0x8040000},
     .nr_lrs = FAKE_LRS,
     .vmcr_reset = VMCR_ENG0 | VMCR_ENG1 | 0xf8u << VMCR_PMR_SHIFT,
     .maintenance_irq = 25,
@@ -94,12 +96,18 @@ static uint8_t fake_prio(uint64_t lr) {
     return (uint8_t)(lr >> LR_PRIORITY_SHIFT);
 }
 
+static uint32_t fake_id(uint64_t lr) {
+    uint32_t id = (uint32_t)lr;
+
+    return id < 16 ? id | (uint32_t)(lr >> LR_SOURCE_SHIFT & 7) << 10 : id;
+}
+
 static uint8_t fake_running(void) {
     return fake_this()->depth ? fake_this()->running[fake_this()->depth - 1] : 0xff;
 }
 
-/* The INTID taken, or 1023. A pending interrupt whose list register also says active is not
- * signalled. */
+/* What IAR reads as: the INTID taken, with the sender of a GICv2's SGI in 12:10; or 1023. A pending
+ * interrupt whose list register also says active is not signalled. */
 static unsigned fake_ack(void) {
     struct fake_cpu *c = fake_this();
     int best = -1;
@@ -113,14 +121,14 @@ static unsigned fake_ack(void) {
         return 1023;
     c->lr[best] = (c->lr[best] & ~LR_PENDING) | LR_ACTIVE;
     c->running[c->depth++] = fake_prio(c->lr[best]);
-    return (uint32_t)c->lr[best];
+    return fake_id(c->lr[best]);
 }
 
 static void fake_deactivate(unsigned intid) {
     struct fake_cpu *c = fake_this();
 
     for (unsigned i = 0; i < fake_ops.nr_lrs; i++)
-        if ((c->lr[i] & LR_ACTIVE) && (uint32_t)c->lr[i] == intid) {
+        if ((c->lr[i] & LR_ACTIVE) && fake_id(c->lr[i]) == intid) {
             c->lr[i] &= ~LR_ACTIVE;
             if (c->lr[i] & LR_HW)
                 fake_set_active((c->lr[i] >> LR_PHYS_SHIFT) & 0x3ff, false);

@@ -124,6 +124,7 @@ static void assert_text(const char *path, const char *prop, const char *value) {
     assert_string_equal(t, value);
 }
 
+static unsigned gic_version = 3;
 /* ipa_limit 0: without /hypervisor; odd: for a 32-bit guest. */
 static uint64_t ipa_limit, moved;
 
@@ -138,6 +139,7 @@ static void make(unsigned vcpus, bool vpl011, const char *bootargs, uint64_t mem
     info.hypervisor = ipa_limit;
     info.ipa_limit = ipa_limit;
     info.aarch32 = ipa_limit & 1;
+    info.gic_version = gic_version;
 
     assert_true(guest_layout_plan(mem, &k, initrd, &l, &need));
     l.bank[0].start += moved;
@@ -152,6 +154,18 @@ static void make(unsigned vcpus, bool vpl011, const char *bootargs, uint64_t mem
         assert_int_equal(guest_fdt_make(&info, tight, small), -ENOSPC);
         free(tight);
     }
+}
+
+static void gicv2_tree(void **s) {
+    (void)s;
+    gic_version = 2;
+    make(8, true, "", MB(512), 0);
+    gic_version = 3;
+    assert_true(fdt_compatible(tree, at("/interrupt-controller@3001000"), "arm,cortex-a15-gic"));
+    assert_cells("/interrupt-controller@3001000", "reg", 8, 0, 0x03001000, 0, 0x1000, 0, 0x03002000,
+                 0, 0x2000);
+    assert_int_equal(fdt_interrupt_parent(tree, at("/timer")), at("/interrupt-controller@3001000"));
+    assert_false(fdt_flag(tree, at("/interrupt-controller@3001000"), "#redistributor-regions"));
 }
 
 static void whole_tree(void **s) {
@@ -244,9 +258,10 @@ static void largest(void **s) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layout_known),    cmocka_unit_test(layout_random),
-        cmocka_unit_test(whole_tree),      cmocka_unit_test(without),
-        cmocka_unit_test(hypervisor_node), cmocka_unit_test(largest),
+        cmocka_unit_test(layout_known), cmocka_unit_test(layout_random),
+        cmocka_unit_test(whole_tree),   cmocka_unit_test(gicv2_tree),
+        cmocka_unit_test(without),      cmocka_unit_test(hypervisor_node),
+        cmocka_unit_test(largest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

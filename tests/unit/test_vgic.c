@@ -1,5 +1,5 @@
 /* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c */
-/* SOURCES: common/virt/vgic_dist.c common/virt/vgic_redist.c common/lib/spinlock.c */
+/* SOURCES: common/virt/vgic_dist.c common/virt/vgic_redist.c common/virt/vgic_v2.c common/lib/spinlock.c */
 /* The virtual GIC: registers, delivery through list registers, more interrupts than list registers,
  * other CPUs. */
 #include "vgic_world.h"

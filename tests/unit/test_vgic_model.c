@@ -1,5 +1,5 @@
 /* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c */
-/* SOURCES: common/virt/vgic_dist.c common/virt/vgic_redist.c common/lib/spinlock.c */
+/* SOURCES: common/virt/vgic_dist.c common/virt/vgic_redist.c common/virt/vgic_v2.c common/lib/spinlock.c */
 /*
  * The virtual GIC against a naive model without list registers: random lines, edges, SGIs, register
  * writes, handlers and vCPU switches, by random vCPUs. After each step the registers must read as

@@ -4,6 +4,7 @@
  * a feature yet unknown is not offered.
  */
 #include <hv/bits.h>
+#include <hv/gic.h>
 
 #include <asm/features.h>
 #include <asm/guest_state.h>
@@ -126,4 +127,8 @@ uint64_t idreg_for_guest(unsigned idreg, uint64_t m) {
 void guest_features_init(void) {
     for (unsigned i = 0; i < NR_IDREGS; i++)
         guest_idregs[i] = idreg_for_guest(i, cpu_features.id[i]);
+    if (vgic_hw->version == 2) { /* the CPU may have what its interrupt controller has not */
+        guest_idregs[ID_AA64PFR0] &= ~FIELD(24);
+        guest_idregs[ID_PFR1] &= ~FIELD(28);
+    }
 }

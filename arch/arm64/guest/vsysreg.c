@@ -102,6 +102,8 @@ static enum sysreg_result rare_register(struct vcpu *v, uint32_t key, bool write
             vgic_dir(v, *val);
         return write ? SYSREG_DONE : SYSREG_UNDEFINED;
     case ICC_SRE_EL1:
+        if (vgic_hw->version == 2)
+            return SYSREG_UNDEFINED;
         if (!write)
             *val = 7; /* system registers only, no bypass */
         return SYSREG_DONE;
