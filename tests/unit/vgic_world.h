@@ -180,10 +180,18 @@ static void wr(unsigned at, unsigned size, uint64_t val) {
     assert_true(access_reg(at, &a));
 }
 
+/* Where the bank of an interrupt begins. A GICv2's private ones are those of the accessing CPU. */
+static unsigned frame(unsigned cpu, unsigned intid) {
+    if (fake_ops.version == 3)
+        return intid < 32 ? SGI_FRAME(cpu) : GICD;
+    assert_true(intid >= 32 || cpu == cpu_number);
+    return GICD;
+}
+
 /* A set or clear register for one interrupt: 0x100 ISENABLER and so on. cpu: whose, for private
  * ones. */
 static unsigned bit_reg(unsigned reg, unsigned cpu, unsigned intid) {
-    return (intid < 32 ? SGI_FRAME(cpu) : GICD) + reg + intid / 32 * 4;
+    return frame(cpu, intid) + reg + intid / 32 * 4;
 }
 static void wr_bit(unsigned reg, unsigned cpu, unsigned intid) {
     wr(bit_reg(reg, cpu, intid), 4, 1u << intid % 32);
@@ -192,7 +200,7 @@ static bool rd_bit(unsigned reg, unsigned cpu, unsigned intid) {
     return rd(bit_reg(reg, cpu, intid), 4) >> intid % 32 & 1;
 }
 static void set_prio(unsigned cpu, unsigned intid, uint8_t prio) {
-    wr((intid < 32 ? SGI_FRAME(cpu) : GICD) + 0x400 + intid, 1, prio);
+    wr(frame(cpu, intid) + 0x400 + intid, 1, prio);
 }
 
 #endif
