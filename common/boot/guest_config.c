@@ -370,6 +370,8 @@ static void report_ignored(const struct guest_config *cfg, unsigned *lines) {
                                        "#xen,static-mem-address-cells",
                                        "#xen,static-mem-size-cells",
                                        "holdfast,pci-functions",
+                                       "holdfast,iommu",
+                                       "holdfast,dma-faults",
                                        "max_event_channels",
                                        "capabilities",
                                        "on-poweroff",

@@ -12,6 +12,7 @@
 #include <hv/passthrough.h>
 #include <hv/pci.h>
 #include <hv/printk.h>
+#include <hv/string.h>
 #include <hv/vpci.h>
 
 #include <libfdt.h>
@@ -23,6 +24,58 @@ static int device_error(const struct guest_config *cfg, const void *tree, int no
 
     return guest_error(cfg, cfg->tree_node, NULL, "%s%s%s: %s", fdt_path(tree, node, path),
                        prop ? ": " : "", prop ? prop : "", what);
+}
+
+/* ---- what its DMA may do ---- */
+
+#define FUNCTIONS "holdfast,pci-functions"
+#define FAULTS "holdfast,dma-faults"
+#define MODE "holdfast,iommu"
+
+/* String i of the property, or the only one, is the word *out. -ENOENT: it is not there. */
+static int read_word(const void *fdt, int node, const char *prop, int i, const char *const words[2],
+                     unsigned *out) {
+    int count = fdt_stringlist_count(fdt, node, prop);
+    const char *s = fdt_stringlist_get(fdt, node, prop, count == 1 ? 0 : i, NULL);
+
+    if (count == -FDT_ERR_NOTFOUND)
+        return -ENOENT;
+    for (*out = 0; s && *out < 2; ++*out)
+        if (!strcmp(s, words[*out]))
+            return 0;
+    return -EINVAL;
+}
+
+/* Without the property *out stays. False: it has another word. */
+static bool read_faults(const void *fdt, int node, int i, enum iommu_fault_policy *out) {
+    static const char *const words[] = {"log", "crash"};
+    unsigned word;
+    int rc = read_word(fdt, node, FAULTS, i, words, &word);
+
+    if (!rc)
+        *out = word ? IOMMU_FAULT_CRASH : IOMMU_FAULT_LOG;
+    return rc != -EINVAL;
+}
+
+/* Of the domain's own node. */
+static int read_dma(const struct guest_config *cfg, struct guest_devices *dev) {
+    static const char *const words[] = {"mirror", "shared"};
+    int n = MAX(1, fdt_stringlist_count(cfg->fdt, cfg->node, FAULTS));
+    enum iommu_fault_policy unused;
+    unsigned word = 0;
+    int rc = read_word(cfg->fdt, cfg->node, MODE, 0, words, &word);
+
+    if (rc == -EINVAL)
+        return guest_error(cfg, cfg->node, MODE, "expected \"mirror\" or \"shared\"");
+    if (!rc)
+        dev->iommu_mode = word ? IOMMU_MODE_SHARED : IOMMU_MODE_MIRROR;
+    for (int i = 0; i < n; i++)
+        if (!read_faults(cfg->fdt, cfg->node, i, &unused))
+            return guest_error(cfg, cfg->node, FAULTS, "expected \"log\" or \"crash\"");
+    if (n > 1 && n != fdt_stringlist_count(cfg->fdt, cfg->node, FUNCTIONS))
+        return guest_error(cfg, cfg->node, FAULTS,
+                           "expected one word, or one for each of " FUNCTIONS);
+    return 0;
 }
 
 /* ---- what it takes ---- */
@@ -125,8 +178,6 @@ static int read_tree(const struct guest_config *cfg, struct spis *spis, struct g
 
 /* ---- single PCI functions ---- */
 
-#define FUNCTIONS "holdfast,pci-functions"
-
 /* `digits` hexadecimal ones and the character after them (0: the end). False: something else. */
 static bool take_hex(const char **s, unsigned digits, char after, uint32_t *out) {
     for (*out = 0; digits; digits--) {
@@ -185,23 +236,25 @@ static int read_functions(const struct guest_config *cfg, struct spis *spis,
 }
 
 static int give_functions(const struct guest_config *cfg, struct domain *d) {
+    enum iommu_fault_policy faults = IOMMU_FAULT_LOG;
     struct passthrough_why why;
     uint32_t segment, rid;
     const char *name;
 
     for (int i = 0; (name = function_name(cfg, i)); i++)
-        if (parse_function(name, &segment, &rid) &&
-            passthrough_give_function(d, segment, rid, &why))
+        if (parse_function(name, &segment, &rid) && read_faults(cfg->fdt, cfg->node, i, &faults) &&
+            passthrough_give_function(d, segment, rid, faults, &why))
             return guest_error(cfg, cfg->node, FUNCTIONS, "%s: %s", name, why.text);
     return 0;
 }
 
 int guest_devices_read(const struct guest_config *cfg, struct guest_devices *dev) {
     struct spis spis = {{0}};
-    int rc = 0;
+    int rc;
 
     *dev = (struct guest_devices){.console_intid = GUEST_VPL011_SPI};
-    if (cfg->tree_node >= 0)
+    rc = read_dma(cfg, dev);
+    if (!rc && cfg->tree_node >= 0)
         rc = read_tree(cfg, &spis, dev);
     if (!rc)
         rc = read_functions(cfg, &spis, dev);
@@ -231,12 +284,16 @@ static bool where_others_go(const struct guest_config *cfg, const struct partial
 
 static int give_device(const struct guest_config *cfg, const void *tree,
                        const struct partial_device *p, struct domain *d) {
+    enum iommu_fault_policy faults = IOMMU_FAULT_LOG;
     struct passthrough_why why;
     struct partial_range r;
     int node, rc = host_node(cfg, tree, p, &node);
 
     if (rc)
         return rc;
+    (void)read_faults(cfg->fdt, cfg->node, 0, &faults); /* for all that do not say otherwise */
+    if (!read_faults(tree, p->node, 0, &faults))
+        return device_error(cfg, tree, p->node, FAULTS, "expected \"log\" or \"crash\"");
     for (unsigned i = 0; i < p->nr_ranges; i++) {
         partial_tree_range(tree, p, i, &r);
         if (where_others_go(cfg, &r))
@@ -246,7 +303,7 @@ static int give_device(const struct guest_config *cfg, const void *tree,
         if (passthrough_give_mmio(d, r.host, r.guest, r.size, &why))
             return device_error(cfg, tree, p->node, "xen,reg", why.text);
     }
-    if (node >= 0 && passthrough_give_node(d, node, p->force, &why))
+    if (node >= 0 && passthrough_give_node(d, node, p->force, faults, &why))
         return device_error(cfg, tree, p->node, "xen,path", why.text);
     return 0;
 }
@@ -257,8 +314,9 @@ int guest_devices_give(const struct guest_config *cfg, const struct guest_device
     const char *prop;
     int rc = 0;
 
+    d->iommu_mode = (uint8_t)dev->iommu_mode;
     if (cfg->passthrough == PASSTHROUGH_ENABLED && !d->iommu) {
-        rc = iommu_domain_create(&d->p2m, IOMMU_MODE_DEFAULT, &d->iommu);
+        rc = iommu_domain_create(&d->p2m, dev->iommu_mode, &d->iommu);
         if (rc)
             return guest_error(cfg, cfg->node, "passthrough",
                                "expected an IOMMU that translates stage 2 (SMMUv3), error %d", rc);

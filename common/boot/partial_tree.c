@@ -10,6 +10,7 @@
 #define REG "xen,reg"
 #define PATH "xen,path"
 #define FORCE "xen,force-assign-without-iommu"
+#define FAULTS "holdfast,dma-faults"
 
 #define MAX_DEPTH 16 /* of nodes copied: each takes a stack frame */
 
@@ -103,7 +104,8 @@ static int copy_properties(const void *tree, int node, void *to) {
 
         if (!value)
             return len;
-        if (!strcmp(name, REG) || !strcmp(name, PATH) || !strcmp(name, FORCE))
+        if (!strcmp(name, REG) || !strcmp(name, PATH) || !strcmp(name, FORCE) ||
+            !strcmp(name, FAULTS))
             continue;
         rc = fdt_property(to, name, value, len);
         if (rc)

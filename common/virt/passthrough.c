@@ -303,14 +303,16 @@ static int dma_why(int rc, struct passthrough_why *why) {
     }
 }
 
-static int attach(struct domain *d, const struct iommu_streams *streams) {
-    int rc = d->iommu ? 0 : iommu_domain_create(&d->p2m, IOMMU_MODE_DEFAULT, &d->iommu);
+static int attach(struct domain *d, const struct iommu_streams *streams,
+                  enum iommu_fault_policy faults) {
+    int rc = d->iommu ? 0 : iommu_domain_create(&d->p2m, d->iommu_mode, &d->iommu);
 
-    return rc ? rc : iommu_attach(d->iommu, streams, IOMMU_FAULT_LOG);
+    return rc ? rc : iommu_attach(d->iommu, streams, faults);
 }
 
 /* Everything a bridge can send as: its functions' numbers change as the guest numbers its buses. */
-static int attach_bridge(struct domain *d, const struct pci_host *h, int node) {
+static int attach_bridge(struct domain *d, const struct pci_host *h, int node,
+                         enum iommu_fault_policy faults) {
     struct iommu_streams s;
     uint32_t rid, left;
     int rc;
@@ -319,14 +321,14 @@ static int attach_bridge(struct domain *d, const struct pci_host *h, int node) {
     for (; left; rid += s.count, left -= s.count) {
         rc = iommu_streams_of_rid(host, node, rid, left, &s);
         if (!rc)
-            rc = attach(d, &s);
+            rc = attach(d, &s, faults);
         if (rc)
             return rc;
     }
     return 0;
 }
 
-static int attach_node(struct domain *d, int node) {
+static int attach_node(struct domain *d, int node, enum iommu_fault_policy faults) {
     struct iommu_streams s;
     unsigned i;
     int rc = 0;
@@ -334,7 +336,7 @@ static int attach_node(struct domain *d, int node) {
     for (i = 0; !rc; i++) {
         rc = iommu_streams_of_node(host, node, i, &s);
         if (!rc)
-            rc = attach(d, &s);
+            rc = attach(d, &s, faults);
     }
     return rc == -ENOENT && i > 1 ? 0 : rc;
 }
@@ -368,7 +370,8 @@ static int give_irqs(struct domain *d, int node, struct passthrough_why *why) {
     return rc == -ENOENT ? 0 : passthrough_refuse(why, "expected interrupts of the machine's GIC");
 }
 
-int passthrough_give_node(struct domain *d, int node, bool force, struct passthrough_why *why) {
+int passthrough_give_node(struct domain *d, int node, bool force, enum iommu_fault_policy faults,
+                          struct passthrough_why *why) {
     struct pci_host *h = pci_host_of_node(node);
     struct owner owner;
     struct claim *c;
@@ -382,7 +385,7 @@ int passthrough_give_node(struct domain *d, int node, bool force, struct passthr
     rc = give_irqs(d, node, why);
     if (rc)
         return rc;
-    rc = h ? attach_bridge(d, h, node) : attach_node(d, node);
+    rc = h ? attach_bridge(d, h, node, faults) : attach_node(d, node, faults);
     if (rc == -ENOENT && force)
         return 0;
     return rc ? dma_why(rc, why) : 0;
@@ -437,14 +440,16 @@ static int give_intx(struct domain *d, const struct pci_function *f, uint32_t ri
     return passthrough_give_irq(d, line->irq, line->trigger, why);
 }
 
-static int attach_function(struct domain *d, const struct pci_function *f, uint32_t rid) {
+static int attach_function(struct domain *d, const struct pci_function *f, uint32_t rid,
+                           enum iommu_fault_policy faults) {
     struct iommu_streams s;
     int rc = iommu_streams_of_rid(host, pci_host_node(f->host), rid, 1, &s);
 
-    return rc ? rc : attach(d, &s);
+    return rc ? rc : attach(d, &s, faults);
 }
 
 int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
+                              enum iommu_fault_policy faults,
                               struct passthrough_why *why) {
     struct pci_host *h = pci_host_of_segment(segment);
     struct pci_function *f;
@@ -469,7 +474,7 @@ int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
         rc = give_intx(d, f, rid, &line, why);
     if (rc)
         return rc;
-    rc = attach_function(d, f, rid);
+    rc = attach_function(d, f, rid, faults);
     if (rc)
         return dma_why(rc, why);
     rc = vpci_add(d, f, line.irq, line.trigger);

@@ -59,6 +59,7 @@ struct domain {
     struct p2m p2m;
     struct vpci *vpci;          /* NULL: no single PCI functions */
     struct iommu_domain *iommu; /* NULL: it has no devices that do DMA */
+    uint8_t iommu_mode;         /* enum iommu_mode, for its first device */
     struct vgic_dist vgic;
     struct mmio_map mmio;
     struct domain_mmio *own_mmio; /* device frames it was given, hv/domain_mmio.h */

@@ -4,6 +4,7 @@
 #define HV_GUEST_DEVICES_H
 
 #include <hv/guest_config.h>
+#include <hv/iommu.h>
 #include <hv/types.h>
 
 struct domain;
@@ -13,6 +14,7 @@ struct guest_devices {
     unsigned nr_spis;       /* its interrupts end below so many SPIs */
     unsigned console_intid; /* an SPI no device has */
     uint32_t p2m_pages;     /* of table memory, for the mappings */
+    enum iommu_mode iommu_mode;
 };
 
 /* Reads it all; the modules' memory is mapped. 0, or -EINVAL after one line. */

@@ -13,6 +13,7 @@
 #define HV_PASSTHROUGH_H
 
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/irq.h>
 #include <hv/types.h>
 
@@ -37,7 +38,7 @@ int passthrough_give_irq(struct domain *d, unsigned irq, enum irq_trigger trigge
  * The device of a node of the host's tree: its interrupts, and its DMA through the IOMMU. A PCI
  * host bridge comes with everything behind it. `force`: a device behind no IOMMU may go as well.
  */
-int passthrough_give_node(struct domain *d, int node, bool force,
+int passthrough_give_node(struct domain *d, int node, bool force, enum iommu_fault_policy faults,
                           struct passthrough_why *why) __must_check;
 
 /*
@@ -46,6 +47,7 @@ int passthrough_give_node(struct domain *d, int node, bool force,
  * domain.
  */
 int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
+                              enum iommu_fault_policy faults,
                               struct passthrough_why *why) __must_check;
 
 /* Interrupt `index` of that node or, of a PCI host bridge, of its interrupt-map. -ENOENT past the

@@ -6,6 +6,8 @@
  *   q A      64-bit read          x A V    64-bit write
  *   h N A..  HVC #0xea1 with x16 = N, x0 to x4 = A..
  *   p F A..  PSCI: HVC #0 with x0 = F, x1.. = A..
+ *   l N      goes round a loop N times; the answer is how much the counter went on meanwhile
+ *   d B A N  lets QEMU's edu device at B write 4 KiB at A, N times one after the other
  *
  * The answer is a line "= VALUE", or "! ESR" when it caused an exception.
  */
@@ -88,6 +90,30 @@ next_or_run:
 1:  cmp w28, #'p'
     b.ne 1f
     hvc #0
+    b answer
+1:  cmp w28, #'l'
+    b.ne 1f
+    mrs x1, cntvct_el0
+2:  subs x0, x0, #1
+    b.ne 2b
+    isb
+    mrs x0, cntvct_el0
+    sub x0, x0, x1
+    b answer
+1:  cmp w28, #'d'
+    b.ne 1f
+    mov x3, #0x40000 /* its own memory */
+    mov x4, #4096
+    mov x5, #3 /* start, towards memory */
+2:  str x3, [x0, #0x80]
+    str x1, [x0, #0x88]
+    str x4, [x0, #0x90]
+    str x5, [x0, #0x98]
+3:  ldr x6, [x0, #0x98]
+    tbnz x6, #0, 3b
+    subs x2, x2, #1
+    b.ne 2b
+    mov x0, #0
     b answer
 1:  mov x0, #0
 answer:

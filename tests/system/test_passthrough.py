@@ -1,6 +1,7 @@
 """Devices of the machine given to domains by a partial device tree (Xen's passthrough binding)."""
 import hashlib
 import os
+import re
 
 from machine import BUILD, ROOT, Domain, Machine
 
@@ -43,13 +44,30 @@ RTC = """
 """
 
 
+# A device with the interrupt that a guest's console has elsewhere, SPI 0.
+GPIO = """
+            gpio@9030000 {
+                reg = <0 0x9030000 0 0x1000>;
+                interrupt-parent = <&gic>;
+                interrupts = <0 0 4>;
+                xen,path = "/gpio-of-spi0@9030000";
+                xen,reg = <0 0x9030000 0 0x1000 0 0x9030000>;
+                xen,force-assign-without-iommu;
+            };
+"""
+HOST_GPIO = "gpio-of-spi0@9030000 { reg = <0 0x9030000 0 0x1000>; interrupts = <0 0 4>; };"
+
+
 def test_a_clock_and_its_interrupt():
-    """Registers, interrupt and alias of a plain device; again after the guest's reboot."""
-    domains = [Domain("domU1", devices=RTC), Domain("domU2", properties={"passthrough": '"enabled"'})]
-    with Machine("passthrough-rtc", domains) as machine:
+    """Registers, interrupt and alias of a plain device; again after the guest's reboot. The console makes room."""
+    devices = RTC.replace("rtc@9010000 {", GPIO.lstrip() + "rtc@9010000 {", 1)
+    domains = [Domain("domU1", devices=devices), Domain("domU2", properties={"passthrough": '"enabled"'})]
+    with Machine("passthrough-rtc", domains, root=HOST_GPIO) as machine:
         domain = machine.domain(1)
         for _ in range(2):
+            machine.expect("d1: domU1: SPI 0 is a device's, the console has 1")
             domain.wait_up()
+            assert re.search(r"[1-9]\d* +GICv3 +33 .*uart", domain.run("grep uart /proc/interrupts"))
             assert domain.run("cat /sys/class/rtc/rtc0/name") == "rtc-pl031 9010000.rtc"
             assert domain.run("cat /proc/device-tree/aliases/rtc0 | tr -d '\\0'") == "/passthrough/rtc@9010000"
             assert not domain.run("ls /proc/device-tree/passthrough/rtc@9010000 | grep xen, || true")
@@ -119,7 +137,7 @@ def test_a_whole_bridge():
         domain.wait_up(timeout=120)
         copy_disk(domain, 512, disk_md5)
         fetch(domain, net_md5)
-        assert "nvme" in domain.run("cat /proc/interrupts")
+        assert re.search(r": +[1-9].* nvme", domain.run("cat /proc/interrupts"))
     with open(scratch("passthrough-bridge") / "disk.img", "rb") as file:
         file.seek(256 * MIB)
         assert hashlib.md5(file.read()).hexdigest() == disk_md5

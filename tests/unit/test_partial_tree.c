@@ -75,6 +75,7 @@ static void make_example(void) {
     begin("dev@5000");
     put_cells("xen,reg", 3, 0x5000, 0x1000, 0x6000);
     put("xen,force-assign-without-iommu", "", 0);
+    put_text("holdfast,dma-faults", "crash");
     end();
     end();
     end();
@@ -142,6 +143,8 @@ static void copied(void **state) {
     assert_false(fdt_flag(copy, fdt_path_offset(copy, "/passthrough/net@0"), "xen,path"));
     assert_false(fdt_flag(copy, fdt_path_offset(copy, "/passthrough/bus/dev@5000"),
                           "xen,force-assign-without-iommu"));
+    assert_false(fdt_flag(copy, fdt_path_offset(copy, "/passthrough/bus/dev@5000"),
+                          "holdfast,dma-faults"));
     for (size_t size = 256; copy_tree(size); size += 8)
         assert_true(size < sizeof(copy_space)); /* an error each time, and nothing worse */
 }
