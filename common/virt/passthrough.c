@@ -449,8 +449,7 @@ static int attach_function(struct domain *d, const struct pci_function *f, uint3
 }
 
 int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
-                              enum iommu_fault_policy faults,
-                              struct passthrough_why *why) {
+                              enum iommu_fault_policy faults, struct passthrough_why *why) {
     struct pci_host *h = pci_host_of_segment(segment);
     struct pci_function *f;
     struct pci_intx line;

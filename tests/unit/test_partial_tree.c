@@ -143,8 +143,8 @@ static void copied(void **state) {
     assert_false(fdt_flag(copy, fdt_path_offset(copy, "/passthrough/net@0"), "xen,path"));
     assert_false(fdt_flag(copy, fdt_path_offset(copy, "/passthrough/bus/dev@5000"),
                           "xen,force-assign-without-iommu"));
-    assert_false(fdt_flag(copy, fdt_path_offset(copy, "/passthrough/bus/dev@5000"),
-                          "holdfast,dma-faults"));
+    assert_false(
+        fdt_flag(copy, fdt_path_offset(copy, "/passthrough/bus/dev@5000"), "holdfast,dma-faults"));
     for (size_t size = 256; copy_tree(size); size += 8)
         assert_true(size < sizeof(copy_space)); /* an error each time, and nothing worse */
 }
