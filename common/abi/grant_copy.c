@@ -100,7 +100,7 @@ int64_t grant_copy(struct vcpu *v, vaddr_t arg, uint32_t count) {
         if (copy_from_guest(&op, arg, sizeof(op)))
             return -EFAULT;
         op.status = copy_one(v->domain, &op);
-        if (copy_to_guest(arg + offsetof(__typeof__(op), status), &op.status, sizeof(op.status)))
+        if (write_u16_to_guest(arg + offsetof(__typeof__(op), status), (uint16_t)op.status))
             return -EFAULT;
         if (count > 1)
             preempt_point();

@@ -80,6 +80,9 @@ free:
     return rc;
 }
 
+/* What is written back: status, handle and bus address, with the domid before them. */
+#define OUTPUT offsetof(struct gnttab_map_grant_ref, dom)
+
 int64_t grant_map(struct vcpu *v, vaddr_t arg, uint32_t count) {
     for (uint32_t i = 0; i < count && !abi_must_stop(v);
          i++, arg += sizeof(struct gnttab_map_grant_ref)) {
@@ -88,7 +91,7 @@ int64_t grant_map(struct vcpu *v, vaddr_t arg, uint32_t count) {
         if (copy_from_guest(&op, arg, sizeof(op)))
             return -EFAULT;
         op.status = map_one(v, &op);
-        if (copy_to_guest(arg, &op, sizeof(op)))
+        if (copy_to_guest(arg + OUTPUT, &op.dom, sizeof(op) - OUTPUT))
             return -EFAULT;
         if (i + 1 < count)
             preempt_point();
@@ -181,9 +184,9 @@ static int unmap_some(struct vcpu *v, vaddr_t arg, unsigned nr, bool replace) {
     for (unsigned i = 0; i < b.nr; i++)
         maptrack_free(v, b.of[i].handle);
     for (unsigned i = 0; i < read; i++)
-        if (copy_to_guest(arg + i * sizeof(struct gnttab_unmap_grant_ref) +
-                              offsetof(struct gnttab_unmap_grant_ref, status),
-                          &status[i], sizeof(status[i])))
+        if (write_u16_to_guest(arg + i * sizeof(struct gnttab_unmap_grant_ref) +
+                                   offsetof(struct gnttab_unmap_grant_ref, status),
+                               (uint16_t)status[i]))
             rc = -EFAULT;
     return rc;
 }

@@ -40,7 +40,7 @@ static int64_t swap_grant_ref(struct vcpu *v, vaddr_t arg, uint32_t count) {
         spin_lock(&g->lock);
         op.status = swap(g, &op);
         spin_unlock(&g->lock);
-        if (copy_to_guest(arg + offsetof(__typeof__(op), status), &op.status, sizeof(op.status)))
+        if (write_u16_to_guest(arg + offsetof(__typeof__(op), status), (uint16_t)op.status))
             return -EFAULT;
         preempt_point();
     }
@@ -57,7 +57,7 @@ static int64_t transfer(struct vcpu *v, vaddr_t arg, uint32_t count) {
         if (copy_from_guest(&op, arg, sizeof(op)))
             return -EFAULT;
         op.status = GNTST_general_error;
-        if (copy_to_guest(arg + offsetof(__typeof__(op), status), &op.status, sizeof(op.status)))
+        if (write_u16_to_guest(arg + offsetof(__typeof__(op), status), (uint16_t)op.status))
             return -EFAULT;
         preempt_point();
     }

@@ -51,17 +51,9 @@ int abi_own_domain(struct domain *d, hv_domid_t domid) {
 }
 
 int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid_at) {
-    hv_domid_t domid;
-
     if (copy_from_guest(op, arg, n))
         return -EFAULT;
-    /* In place: a freestanding build takes memcpy() for a function like any other. */
-    __builtin_memcpy(&domid, (const char *)op + domid_at, sizeof(domid));
-    return abi_own_domain(d, domid);
-}
-
-bool abi_must_stop(struct vcpu *v) {
-    return READ_ONCE(v->work) & VCPU_WORK_STOP;
+    return abi_own_domain(d, *(const hv_domid_t *)((const char *)op + domid_at));
 }
 
 /*

@@ -158,13 +158,17 @@ void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name) {
 }
 
 void rw_wait_read(rwlock_t *l) {
-    uint32_t waiting = load_relaxed(&l->writers_waiting);
-    uint32_t word = load_relaxed(&l->word);
+    for (;;) {
+        uint32_t waiting = load_relaxed(&l->writers_waiting);
+        uint32_t word = load_relaxed(&l->word);
 
-    if (waiting)
-        cpu_wait_while32(&l->writers_waiting, waiting);
-    else if (word & RW_WRITER)
-        cpu_wait_while32(&l->word, word);
+        if (waiting)
+            cpu_wait_while32(&l->writers_waiting, waiting);
+        else if (word & RW_WRITER)
+            cpu_wait_while32(&l->word, word);
+        else
+            return;
+    }
 }
 
 void rw_wait_write(rwlock_t *l) {
@@ -203,6 +207,15 @@ void read_lock(rwlock_t *l) {
     CHECK_RANK(l, false);
     rw_lock_read(l);
     NOTE_HELD(l);
+}
+
+/* Who does not get it waits for it next. */
+bool read_trylock(rwlock_t *l) {
+    CHECK_RANK(l, false);
+    if (!rw_trylock_read(l))
+        return false;
+    NOTE_HELD(l);
+    return true;
 }
 
 void read_unlock(rwlock_t *l) {

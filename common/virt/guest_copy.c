@@ -13,7 +13,7 @@
  * hardware's answer is current: whoever changes the P2M flushes before giving up the write lock.
  * With its MMU off a guest has RAM as Device memory too.
  */
-static __force_inline char *locate(vaddr_t va, bool write) {
+static char *locate(vaddr_t va, bool write) {
     paddr_t pa;
 
     switch (guest_translate(va, write, &pa)) {
@@ -27,13 +27,12 @@ static __force_inline char *locate(vaddr_t va, bool write) {
 }
 
 /* Within one page. */
-static __force_inline int copy_piece(struct p2m *p2m, vaddr_t va, char *ours, size_t n,
-                                     bool write) {
+static int copy_piece(struct p2m *p2m, vaddr_t va, char *ours, size_t n, bool write) {
     char *theirs;
 
     read_lock(&p2m->lock);
     theirs = locate(va, write);
-    if (likely(theirs != NULL))
+    if (theirs)
         memcpy(write ? theirs : ours, write ? ours : theirs, n);
     read_unlock(&p2m->lock);
     return theirs ? 0 : -EFAULT;
@@ -52,37 +51,93 @@ static __noinline int copy_pages(struct p2m *p2m, vaddr_t va, char *ours, size_t
     return 0;
 }
 
+/* Longer ones are for memcpy(). */
+#define WORDS_MAX 64u
+
+/* Whole words; written so that the compiler makes no call of it. */
+static __force_inline void copy_words(uint64_t *to, const uint64_t *from, size_t n) {
+    if (n & 8)
+        *to++ = *from++;
+    for (n /= 16; n; n--, from += 2, to += 2) {
+        uint64_t first = from[0], second = from[1];
+
+        __asm__ volatile("" ::: "memory");
+        to[0] = first;
+        to[1] = second;
+    }
+}
+
+/*
+ * Nearly always nobody changes the P2M and va is in RAM: where it is, with the lock held. This way
+ * calls nothing, so it needs no stack frame. NULL: ask copy_pages().
+ */
+static __force_inline char *enter(struct p2m *p2m, vaddr_t va, bool write) {
+    paddr_t pa;
+
+    if (unlikely(!read_trylock(&p2m->lock)))
+        return NULL;
+    if (likely(guest_translate(va, write, &pa) == GUEST_NORMAL))
+        return phys_to_virt(pa);
+    read_unlock(&p2m->lock);
+    return NULL;
+}
+
+/* Nearly every argument is a few aligned words in one page. */
+static __force_inline bool is_words(vaddr_t va, const char *ours, size_t n) {
+    return !((va | (uintptr_t)ours | n) & 7) && n - 8 <= WORDS_MAX - 8 &&
+           (va & ~PAGE_MASK) <= PAGE_SIZE - n;
+}
+
 static __force_inline int copy(vaddr_t va, char *ours, size_t n, bool write) {
     struct p2m *p2m = &current->domain->p2m;
+    char *theirs = likely(is_words(va, ours, n)) ? enter(p2m, va, write) : NULL;
 
-    /* Nearly every argument lies in one page. */
-    if (likely(n - 1 < PAGE_SIZE - (va & (PAGE_SIZE - 1))))
-        return copy_piece(p2m, va, ours, n, write);
-    return copy_pages(p2m, va, ours, n, write);
+    if (unlikely(!theirs))
+        return copy_pages(p2m, va, ours, n, write);
+    copy_words((uint64_t *)(write ? theirs : ours), (uint64_t *)(write ? ours : theirs), n);
+    read_unlock(&p2m->lock);
+    return 0;
 }
 
 int copy_from_guest(void *to, vaddr_t from, size_t n) {
     return copy(from, to, n, false);
 }
 
+int copy_to_guest(vaddr_t to, const void *from, size_t n) {
+    return copy(to, (char *)(uintptr_t)from, n, true);
+}
+
+static __noinline int64_t read_u32(struct p2m *p2m, vaddr_t from) {
+    uint32_t value;
+
+    return copy_pages(p2m, from, (char *)&value, sizeof(value), false) ? -EFAULT : (int64_t)value;
+}
+
 int64_t read_u32_from_guest(const struct vcpu *v, vaddr_t from) {
     struct p2m *p2m = &v->domain->p2m;
-    const char *theirs;
-    int64_t value = -EFAULT;
-    uint32_t bytes;
+    char *theirs = likely(!(from & 3)) ? enter(p2m, from, false) : NULL;
+    uint32_t value;
 
-    if (unlikely(from & 3))
-        return copy_from_guest(&bytes, from, sizeof(bytes)) ? -EFAULT : (int64_t)bytes;
-    read_lock(&p2m->lock);
-    theirs = locate(from, false);
-    if (likely(theirs != NULL))
-        value = *(const uint32_t *)theirs;
+    if (unlikely(!theirs))
+        return read_u32(p2m, from);
+    value = *(const uint32_t *)theirs;
     read_unlock(&p2m->lock);
     return value;
 }
 
-int copy_to_guest(vaddr_t to, const void *from, size_t n) {
-    return copy(to, (char *)(uintptr_t)from, n, true);
+static __noinline int write_u16(struct p2m *p2m, vaddr_t to, uint16_t value) {
+    return copy_pages(p2m, to, (char *)&value, sizeof(value), true);
+}
+
+int write_u16_to_guest(vaddr_t to, uint16_t value) {
+    struct p2m *p2m = &current->domain->p2m;
+    char *theirs = likely(!(to & 1)) ? enter(p2m, to, true) : NULL;
+
+    if (unlikely(!theirs))
+        return write_u16(p2m, to, value);
+    *(uint16_t *)theirs = value;
+    read_unlock(&p2m->lock);
+    return 0;
 }
 
 /* With one look-up when they lie in one page. */
@@ -93,16 +148,15 @@ int copy_fields_to_guest(vaddr_t to, const uint64_t *from, size_t stride, size_t
 
     if (!n)
         return 0;
-    if ((to & 7) || (to ^ last) >> PAGE_SHIFT) {
+    theirs = (to & 7) || (to ^ last) >> PAGE_SHIFT ? NULL : enter(p2m, to, true);
+    if (unlikely(!theirs)) {
         for (size_t i = 0; i < n; i++)
             if (copy_to_guest(to + i * stride, (const char *)from + i * stride, sizeof(*from)))
                 return -EFAULT;
         return 0;
     }
-    read_lock(&p2m->lock);
-    theirs = locate(to, true);
-    for (size_t i = 0; theirs && i < n; i++)
+    for (size_t i = 0; i < n; i++)
         *(uint64_t *)(theirs + i * stride) = *(const uint64_t *)((const char *)from + i * stride);
     read_unlock(&p2m->lock);
-    return theirs ? 0 : -EFAULT;
+    return 0;
 }

@@ -19,6 +19,8 @@ int copy_from_guest(void *to, vaddr_t from, size_t n) __must_check;
 /* Four bytes for v, the current vCPU, in few instructions where they are aligned. The value, or
  * -EFAULT. */
 int64_t read_u32_from_guest(const struct vcpu *v, vaddr_t from) __must_check;
+/* Two bytes, a status mostly, likewise. */
+int write_u16_to_guest(vaddr_t to, uint16_t value) __must_check;
 int copy_to_guest(vaddr_t to, const void *from, size_t n) __must_check;
 /* n words of 64 bits, each `stride` bytes after the one before it, here and there. -EFAULT as
  * above. */

@@ -6,8 +6,8 @@
 #define HV_HYPERCALL_H
 
 #include <hv/types.h>
+#include <hv/vcpu.h>
 
-struct vcpu;
 struct domain;
 
 #define HYPERCALL_TAG 0xea1u
@@ -44,7 +44,9 @@ int abi_own_domain(struct domain *d, hv_domid_t domid) __must_check;
 int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid_at) __must_check;
 /* True when the vCPU must give up what it is doing: its domain goes away. Long work asks after each
  * step. */
-bool abi_must_stop(struct vcpu *v);
+static inline bool abi_must_stop(const struct vcpu *v) {
+    return READ_ONCE(v->work) & VCPU_WORK_STOP;
+}
 
 /* The domain's keys come by CONSOLEIO_read: it has no other console. Before it runs. */
 void abi_console_keys(struct domain *d);

@@ -97,9 +97,10 @@ typedef struct {
 #define RW_WRITER (1u << 31)
 
 static inline void ticket_lock(spinlock_t *l) {
-    uint16_t mine = (uint16_t)(atomic_add32(&l->word, TICKET_NEXT) >> 16), owner;
+    uint32_t before = atomic_add32(&l->word, TICKET_NEXT);
+    uint16_t mine = (uint16_t)(before >> 16), owner = (uint16_t)before;
 
-    while (unlikely((owner = load_acquire(&l->owner)) != mine))
+    for (; unlikely(owner != mine); owner = load_acquire(&l->owner))
         cpu_wait_while16(&l->owner, owner);
 }
 static inline void ticket_unlock(spinlock_t *l) {
@@ -107,15 +108,17 @@ static inline void ticket_unlock(spinlock_t *l) {
 }
 void rw_wait_read(rwlock_t *l);  /* until no writer has or wants it */
 void rw_wait_write(rwlock_t *l); /* for a writer, until it has it */
-static inline void rw_lock_read(rwlock_t *l) {
-    for (;;) {
-        uint32_t word = load_relaxed(&l->word);
+static inline bool rw_trylock_read(rwlock_t *l) {
+    uint32_t word = atomic_add32(&l->word, 1);
 
-        if (likely(!load_relaxed(&l->writers_waiting) && !(word & RW_WRITER)) &&
-            likely(cmpxchg32(&l->word, word, word + 1) == word))
-            return;
+    if (likely(!(word & RW_WRITER)) && likely(!load_relaxed(&l->writers_waiting)))
+        return true;
+    atomic_sub32(&l->word, 1);
+    return false;
+}
+static inline void rw_lock_read(rwlock_t *l) {
+    while (unlikely(!rw_trylock_read(l)))
         rw_wait_read(l);
-    }
 }
 static inline void rw_unlock_read(rwlock_t *l) {
     atomic_sub32(&l->word, 1);
@@ -125,7 +128,7 @@ static inline void rw_lock_write(rwlock_t *l) {
         rw_wait_write(l);
 }
 static inline void rw_unlock_write(rwlock_t *l) {
-    store_release(&l->word, 0u);
+    atomic_sub32(&l->word, RW_WRITER); /* readers that try are counted */
 }
 
 void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name);
@@ -147,6 +150,8 @@ void write_unlock_pair(rwlock_t *a, rwlock_t *b);
 void spin_lock(spinlock_t *l);
 void spin_unlock(spinlock_t *l);
 void read_lock(rwlock_t *l);
+bool read_trylock(rwlock_t *l)
+    __must_check; /* for fast paths that call nothing; ranks as read_lock() */
 void read_unlock(rwlock_t *l);
 void write_lock(rwlock_t *l);
 void write_unlock(rwlock_t *l);
@@ -160,6 +165,9 @@ static inline void spin_unlock(spinlock_t *l) {
 }
 static inline void read_lock(rwlock_t *l) {
     rw_lock_read(l);
+}
+static inline __must_check bool read_trylock(rwlock_t *l) {
+    return rw_trylock_read(l);
 }
 static inline void read_unlock(rwlock_t *l) {
     rw_unlock_read(l);

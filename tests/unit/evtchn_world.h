@@ -152,10 +152,6 @@ void vcpu_wake(struct vcpu *v) {
     assert_true(v->polling);
     notified++;
 }
-bool abi_must_stop(struct vcpu *v) {
-    (void)v;
-    return false;
-}
 int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid_at) {
     hv_domid_t id;
 

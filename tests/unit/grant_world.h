@@ -67,11 +67,11 @@ int copy_to_guest(vaddr_t to, const void *from, size_t n) {
     memcpy((void *)to, from, n);
     return 0;
 }
+int write_u16_to_guest(vaddr_t to, uint16_t value) {
+    return copy_to_guest(to, &value, sizeof(value));
+}
 void preempt_point(void) {
     world_check_locks();
-}
-bool abi_must_stop(struct vcpu *v) {
-    return v->work & VCPU_WORK_STOP;
 }
 int abi_own_domain(struct domain *d, hv_domid_t domid) {
     return domid == DOMID_SELF || domid == d->id ? 0 : -ESRCH;

@@ -130,9 +130,6 @@ void guest_console_write(struct console_port *p, const char *s, size_t n) {
 void preempt_point(void) {
     assert_int_equal(locks_held(), 0);
 }
-bool abi_must_stop(struct vcpu *v) {
-    return v->work & VCPU_WORK_STOP;
-}
 
 /* ---- the guest's side ---- */
 

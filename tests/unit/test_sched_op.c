@@ -25,7 +25,6 @@ static struct domain_abi abi;
 static struct domain dom = {.id = 1, .abi = &abi};
 static struct vcpu vcpu = {.domain = &dom};
 static unsigned blocked, preempted, polling;
-static bool stopping;
 
 uint64_t timer_hz = 1000000000;
 
@@ -33,14 +32,10 @@ uint64_t timer_hz = 1000000000;
 void vcpu_block(void) {
     assert_int_equal(polling, 1);
     blocked++;
-    stopping = blocked == WAKES;
+    vcpu.work = blocked == WAKES ? VCPU_WORK_STOP : 0;
 }
 void preempt_point(void) {
     preempted++;
-}
-bool abi_must_stop(struct vcpu *v) {
-    (void)v;
-    return stopping;
 }
 void evtchn_poll_begin(struct vcpu *v) {
     (void)v;
@@ -128,7 +123,7 @@ static int64_t poll(uint32_t *ports, uint32_t nr) {
 
     op.ports.p = (void *)ports;
     blocked = preempted = 0;
-    stopping = false;
+    vcpu.work = 0;
     return do_sched_op(&vcpu, args);
 }
 

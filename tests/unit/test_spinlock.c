@@ -100,7 +100,8 @@ static void *rw_thread(void *arg) {
             mirror++;
             write_unlock(&rw);
         } else {
-            read_lock(&rw);
+            if (i & 1 || !read_trylock(&rw))
+                read_lock(&rw);
             if (counter != mirror || rw_is_write_held(&rw) || !rw_is_held(&rw))
                 __atomic_fetch_add(&fails, 1, __ATOMIC_RELAXED);
             __atomic_fetch_add(&readers_seen, 1, __ATOMIC_RELAXED);
@@ -144,6 +145,25 @@ static void readers_and_writers(void **state) {
     assert_int_equal(readers_seen, (uint64_t)CPUS * ROUNDS * 3 / 4);
     assert_int_equal(rw.word, 0);
     assert_int_equal(rw.writers_waiting, 0);
+}
+
+/* A reader that only tries leaves nothing behind where a writer has or wants the lock. */
+static void reader_that_tries(void **state) {
+    (void)state;
+    become_cpu(0);
+    rwlock_init(&rw, RANK_P2M, "p2m");
+    assert_true(read_trylock(&rw));
+    assert_int_equal(rw.word, 1);
+    read_unlock(&rw);
+    rw.writers_waiting = 1;
+    assert_false(read_trylock(&rw));
+    rw.writers_waiting = 0;
+    rw.word = RW_WRITER; /* another CPU's */
+    assert_false(read_trylock(&rw));
+    assert_int_equal(rw.word, RW_WRITER);
+    rw.word = 0;
+    assert_int_equal(locks_held(), 0);
+    leave_cpu();
 }
 
 /* The ticket wraps round after 65536. */
@@ -197,6 +217,7 @@ static void ranks(void **state) {
     snprintf(text, sizeof(text), "lock rw (rank %u) is taken while high (rank %u) is held",
              RANK_P2M, RANK_HEAP);
     assert_panics(read_lock(&rwl), text);
+    assert_panics((void)!read_trylock(&rwl), text);
     assert_panics(write_lock(&rwl), text);
     assert_true(spin_trylock(&low)); /* cannot wait */
     spin_unlock(&low);
@@ -224,7 +245,7 @@ static void ranks(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exclusion), cmocka_unit_test(pairs), cmocka_unit_test(readers_and_writers),
-        cmocka_unit_test(wrap),      cmocka_unit_test(ranks),
+        cmocka_unit_test(wrap),      cmocka_unit_test(ranks), cmocka_unit_test(reader_that_tries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
