@@ -247,42 +247,22 @@ $(INITRD_PEERS): scripts/mkinitrd.sh $(PEERS) $(F)/busybox/.complete $(F)/kernel
 	@(cd $(PEERS:bin/peers=) && echo bin/peers | \
 	    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >>$@
 
-# HV_BOOTARGS= is Holdfast's command line in `make run`.
+# HV_BOOTARGS= is Holdfast's command line, QEMU_FLAGS= adds to QEMU's, PROFILE= names a machine in dts/.
 HV_BOOTARGS ?=
-# PROFILE=passthrough: domU1 owns an nvme disk and a network card.
-PROFILE ?=
-RUN := build/images/run$(PROFILE:%=-%)
+PROFILE ?= linux
+RUN_FILES := $(KERNEL) $(INITRD)
 ifeq ($(PROFILE),passthrough)
-    RUN_INITRD := $(INITRD_DEVICES)
-    RUN_DOMU1 := fdt set /chosen/domU1 holdfast,pci-functions "0000:00:02.0" "0000:00:03.0"
-    RUN_FILES := build/images/nvme.img
-    RUN_FLAGS := -drive if=none,id=nvme,format=raw,file=build/images/nvme.img \
-        -device nvme,drive=nvme,serial=holdfast,addr=2 \
-        -netdev user,id=net -device e1000e,netdev=net,addr=3
-else ifeq ($(PROFILE),)
-    RUN_INITRD := $(INITRD)
-else
-    $(error PROFILE=$(PROFILE) is not known; there is "passthrough")
+    RUN_FILES := $(KERNEL) $(INITRD_DEVICES) build/images/nvme.img
 endif
 
 build/images/nvme.img:
 	@mkdir -p $(@D)
 	@truncate -s 256M $@
 
-$(RUN).cmd: dts/run.cmd FORCE
-	@mkdir -p $(@D)
-	@sed 's|@HV_BOOTARGS@|$(HV_BOOTARGS)|; s|@INITRD@|$(notdir $(RUN_INITRD))|; s|@DOMU1@|$(RUN_DOMU1)|' \
-	    $< >$@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
-
-$(RUN).img: scripts/mkdisk.sh $(RUN).cmd $(B)/holdfast.bin $(KERNEL) $(RUN_INITRD)
-	$(say) DISK $@
-	@scripts/mkdisk.sh $@ $(RUN).cmd $(B)/holdfast.bin $(KERNEL) $(RUN_INITRD)
-
-# QEMU_FLAGS= adds to QEMU's command line.
 .PHONY: run
-run: build/setup-run.mk $(RUN).img $(RUN_FILES)
-	@scripts/run.sh $(RUN).img $(RUN_FLAGS) $(QEMU_FLAGS)
+run: build/setup-run.mk $(B)/holdfast.bin $(RUN_FILES)
+	@scripts/holdfast-image dts/$(PROFILE).yaml run build/images/run.img \
+	    --set holdfast=$(CURDIR)/$(B)/holdfast.bin --set bootargs='$(HV_BOOTARGS)' -- $(QEMU_FLAGS)
 
 # --- testing ----------------------------------------------------------------
 
@@ -291,6 +271,7 @@ run: build/setup-run.mk $(RUN).img $(RUN_FILES)
 test: build/setup-test.mk
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory model
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory bench-gate
@@ -335,6 +316,11 @@ $(U)/%.passed: $(U)/%
 unit: $(UNIT_TESTS:%=$(U)/%.passed)
 	@cat $(UNIT_TESTS:%=$(U)/%.log) /dev/null | \
 	    awk '/\[  PASSED  \]/ { n += $$4 } END { print n + 0 " unit tests passed" }'
+
+# holdfast-image and holdfast-dt, without a machine.
+.PHONY: tools
+tools: build/setup-test.mk
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q --tb=short tests/tools
 
 .PHONY: lint
 lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
@@ -487,14 +473,14 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit model mutants proofs spin lint system guests test-guests-on-xen bench bench-gate bench-baseline bench-trace clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests test-guests-on-xen bench bench-gate bench-baseline bench-trace clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for' \
 	    '  DEBUG=0             a release build: no debug checks' \
 	    '  LLVM=1              clang and ld.lld instead of gcc' \
 	    '  CROSS_COMPILE=      prefix of the cross tools' \
 	    '  V=1                 show the commands' \
-	    '  PROFILE=passthrough make run with an nvme disk and a network card for domU1' \
+	    '  PROFILE=linux       the machine of make run: a file of dts/, without .yaml' \
 	    '  HV_BOOTARGS=        command line of Holdfast in make run' \
 	    '  QEMU_FLAGS=         more options for QEMU in make run' \
 	    '  TESTS=              arguments for pytest in make test and make system'

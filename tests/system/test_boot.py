@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, HOLDFAST, INITRD, LINUX, ROOT, Domain, Machine
+from machine import BUILD, HOLDFAST, ROOT, Domain, Machine
 
 
 def boots_to_the_end(machine, domains, timeout=150):
@@ -88,13 +88,9 @@ def test_without_icount():
 def test_the_disk_of_make_run():
     """U-Boot's default environment finds the disk and its script by itself."""
     disk = BUILD / "tests/disk.img"
-    script = BUILD / "tests/run.cmd"
-    text = (ROOT / "dts/run.cmd").read_text().replace("@INITRD@", INITRD.name)
-    script.write_text(text.replace("@HV_BOOTARGS@", "").replace("@DOMU1@", ""))
-    holdfast = BUILD / "tests/holdfast.bin"
-    holdfast.write_bytes(HOLDFAST.read_bytes())
     subprocess.run(
-        [ROOT / "scripts/mkdisk.sh", disk, script, holdfast, LINUX, INITRD], check=True, cwd=ROOT
+        [ROOT / "scripts/holdfast-image", ROOT / "dts/linux.yaml", "disk", disk, "--set", f"holdfast={HOLDFAST}"],
+        check=True,
     )
     domains = [Domain("domU1", cpus=2, memory_mib=512), Domain("domU2")]
     with Machine("disk", domains, boot=disk) as machine:

@@ -1,0 +1,325 @@
+"""holdfast-image: what it makes of a configuration, and what it refuses. Nothing is started."""
+import pathlib
+import re
+import struct
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+
+BOARD = """/dts-v1/;
+/memreserve/ 0x40800000 0x1000;
+/ {
+    #address-cells = <2>;
+    #size-cells = <2>;
+    memory@40000000 { device_type = "memory"; reg = <0 0x40000000 0 0x40000000>; };
+    reserved-memory {
+        #address-cells = <1>; #size-cells = <1>; ranges;
+        firmware@41000000 { reg = <0x41000000 0x300000>; no-map; };
+    };
+    cpus { #address-cells = <1>; #size-cells = <0>; cpu@0 { reg = <0>; }; cpu@1 { reg = <1>; }; };
+    chosen { stdout-path = "/uart"; };
+    uart { };
+};
+"""
+MINIMAL = """
+memory: [0x40000000, 0x60000000]
+holdfast: holdfast.bin
+domains:
+  - {name: a, kernel: Image, memory: 16}
+"""
+
+
+def image(size, wanted):
+    """An arm64 Image of `size` bytes that wants `wanted` bytes of memory."""
+    return (bytes(16) + struct.pack("<QQ", wanted, 0xA) + bytes(24) + b"ARM\x64").ljust(size, b"\0")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A directory with the files that configurations name."""
+    (tmp_path / "holdfast.bin").write_bytes(image(0x35000, 0x280000))
+    (tmp_path / "Image").write_bytes(image(5000001, 6000000))
+    (tmp_path / "initrd").write_bytes(bytes(1000))
+    (tmp_path / "board.dts").write_text(BOARD)
+    (tmp_path / "elf").write_bytes(b"\x7fELF" + bytes(100))
+    (tmp_path / "packed").write_bytes(b"\x27\x05\x19\x56" + bytes(100))
+    (tmp_path / "empty").write_bytes(b"")
+    compile_tree(tmp_path / "board.dts", tmp_path / "board.dtb")
+    return tmp_path
+
+
+def compile_tree(source, tree):
+    subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", tree, source], check=True)
+
+
+def decompile(tree):
+    return subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", tree], check=True, capture_output=True).stdout.decode()
+
+
+def make(folder, config, kind, output, *options):
+    (folder / "config").write_text(config)
+    return subprocess.run(
+        [ROOT / "scripts/holdfast-image", folder / "config", kind, folder / output, *options],
+        capture_output=True,
+        text=True,
+    )
+
+
+def made(*arguments):
+    done = make(*arguments)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def golden(name, text):
+    """The text is the one kept in golden/NAME; remove the file to have it written anew."""
+    path = GOLDEN / name
+    if not path.exists():
+        path.write_text(text)
+        pytest.fail(f"{path} was written; look at it and run again")
+    assert text == path.read_text()
+
+
+def script_of(folder):
+    """U-Boot's source inside boot.scr: behind a header of 64 bytes and the length of the text, twice."""
+    return (folder / "out/boot.scr").read_bytes()[72:].decode("ascii")
+
+
+FULL = """
+memory: [0x40000000, 0x60000000]
+holdfast: holdfast.bin
+bootargs: iommu=mirror
+static-heap: [[0x50000000, 64M]]
+source: |
+  holdfast,allow-pairs = "one", "two";
+domains:
+  - name: one
+    kernel: Image
+    ramdisk: initrd
+    memory: 32
+    cpus: 2
+    static-memory: [[0x44000000, 32M]]
+    direct-map: true
+    source: |
+      ec1: evtchn@1 { compatible = "xen,evtchn-v1"; xen,evtchn = <10 &ec2>; };
+  - name: two
+    kernel: Image
+    memory: 4M
+    console: both
+    bootargs: it's "quoted" $here
+    pci: ["0000:00:02.0"]
+    properties: {"holdfast,weight": 512, "xen,enhanced": true, capabilities: control, list: [a, b], cells: [1, 2]}
+    source: |
+      bytes = [01 02 03];
+      ec2: evtchn@1 { compatible = "xen,evtchn-v1"; xen,evtchn = <20 &ec1>; };
+"""
+
+
+def test_commands_for_u_boots_own_tree(folder):
+    made(folder, FULL, "tftp", "out")
+    golden("full.cmd", script_of(folder))
+    assert {p.name for p in (folder / "out").iterdir()} == {
+        "holdfast.bin", "Image", "initrd", "holdfast.dtbo", "boot.scr"
+    }  # fmt: skip
+
+
+def test_tree_joined_with_the_boards(folder):
+    """Modules go round memreserve, reserved memory and static memory; CPUs of the board can be named."""
+    config = FULL + "device-tree: board.dtb\n"
+    config = config.replace('"one", "two";', '"one", "two";\n  pool { cpus = <&{/cpus/cpu@1}>; };')
+    made(folder, config, "tftp", "out")
+    golden("joined.cmd", script_of(folder))
+    golden("joined.dts", decompile(folder / "out/holdfast.dtb"))
+
+
+def test_the_overlay_says_the_same_as_the_joined_tree(folder):
+    made(folder, FULL, "tftp", "out")
+    (folder / "board.dts").write_text("/dts-v1/; / { chosen { }; };")
+    compile_tree(folder / "board.dts", folder / "plain.dtb")
+    subprocess.run(
+        ["fdtoverlay", "-i", folder / "plain.dtb", "-o", folder / "applied.dtb", folder / "out/holdfast.dtbo"], check=True
+    )
+    compile_tree(folder / "board.dts", folder / "board.dtb")
+    made(folder, FULL + "device-tree: board.dtb\n", "tftp", "joined")
+    assert sorted(decompile(folder / "applied.dtb").split("\n")) == sorted(decompile(folder / "joined/holdfast.dtb").split("\n"))
+
+
+IMAGEBUILDER = """# as for Xen
+MEMORY_START="0x40000000"
+MEMORY_END="0x60000000"
+LOAD_CMD="tftpb"
+DEVICE_TREE="board.dtb"
+XEN="holdfast.bin"
+XEN_CMD="console=dtuart sched=null"
+NUM_DOMUS=2
+DOMU_KERNEL[0]="Image"
+DOMU_RAMDISK[0]="initrd"
+DOMU_MEM[0]=32
+DOMU_VCPUS[0]=2
+DOMU_STATIC_MEM[0]="0x44000000 0x2000000"
+DOMU_ENHANCED[0]=1
+DOMU_KERNEL[1]="Image"
+DOMU_CMD[1]="console=ttyAMA0 quiet"
+DOMU_COLORS[1]="0-3"
+BITSTREAM="fpga.bin"
+UBOOT_SCRIPT="boot.scr"
+"""
+
+
+def test_imagebuilder_variables(folder):
+    done = made(folder, IMAGEBUILDER, "tftp", "out")
+    golden("imagebuilder.dts", decompile(folder / "out/holdfast.dtb"))
+    assert re.findall(r"config: (\S+): not", done.stderr) == ["XEN_CMD", "DOMU_COLORS[1]", "BITSTREAM"]
+
+
+def test_nothing_overlaps(folder):
+    """Whatever is taken, what is loaded lies clear of it and of each other."""
+    kernels = []
+    for n in range(12):
+        (folder / f"k{n}").write_bytes(image(1 + n * 700001, 0))
+        kernels.append(f"  - {{name: d{n}, kernel: k{n}, memory: {8 + n}}}")
+    for n in range(6):
+        kernels.append(f"  - {{name: s{n}, kernel: k{n}, memory: 4, static-memory: [[{0x41400000 + n * 0x900000:#x}, 4M]]}}")
+    config = "memory: [0x40000000, 0x60000000]\nholdfast: holdfast.bin\ndevice-tree: board.dtb\ndomains:\n" + "\n".join(kernels)
+    made(folder, config, "tftp", "out")
+    taken = [(0x40000000, 0x40400000), (0x40800000, 0x40801000), (0x41000000, 0x41300000), (0x5F000000, 0x60000000)]
+    taken += [(0x41400000 + n * 0x900000, 0x41800000 + n * 0x900000) for n in range(6)]
+    loads = re.findall(r"tftpb (\w+) (\S+) ", script_of(folder))
+    assert len(loads) == 14
+    for at, name in loads:
+        room = 0x280000 if name == "holdfast.bin" else (folder / "out" / name).stat().st_size
+        taken.append((int(at, 16), int(at, 16) + room))
+    taken.sort()
+    for one, other in zip(taken, taken[1:]):
+        assert one[1] <= other[0], (one, other)
+
+
+def test_names_for_the_boot_loader(folder):
+    """Its own file system knows no case, and its shell takes blanks and dollars for its own."""
+    (folder / "sub").mkdir()
+    (folder / "sub/image").write_bytes(image(100, 0))
+    (folder / "sub/an $odd 'name'").write_bytes(image(200, 0))
+    config = MINIMAL + "  - {name: b, kernel: sub/image, memory: 16}\n"
+    made(folder, config + "  - {name: c, kernel: sub/an $odd 'name', memory: 16}\n", "tftp", "out")
+    assert (folder / "out/Image").stat().st_size == 5000001
+    assert (folder / "out/1-image").stat().st_size == 100
+    assert (folder / "out/an__odd__name_").stat().st_size == 200
+    assert "tftpb 0x41000000 an__odd__name_ " in script_of(folder)
+
+
+def test_disk(folder):
+    made(folder, MINIMAL, "disk", "out.img")
+    listing = subprocess.run(["mdir", "-b", "-i", f"{folder}/out.img@@1M", "::"], capture_output=True, check=True)
+    assert listing.stdout.decode().split() == ["::/holdfast.bin", "::/Image", "::/holdfast.dtbo", "::/boot.scr"]
+    with open(folder / "out.img", "rb") as disk:
+        mbr = disk.read(512)
+    start, sectors = struct.unpack("<II", mbr[454:462])
+    assert mbr[446] == 0x80 and mbr[510:] == b"\x55\xaa"
+    assert (start + sectors) * 512 == (folder / "out.img").stat().st_size
+
+
+def test_fit(folder):
+    done = made(folder, MINIMAL + "device-tree: board.dtb\n", "fit", "out.itb")
+    listing = subprocess.run(["dumpimage", "-l", folder / "out.itb"], capture_output=True, text=True, check=True).stdout
+    assert "Load Address: 0x40400000" in listing and "Loadables:    module-1" in listing
+    assert re.search(r"bootm 0x[0-9a-f]+$", done.stdout.strip())
+
+
+def test_qemu(folder):
+    done = made(folder, MINIMAL + "device-tree: board.dtb\n", "qemu", "out")
+    at = re.search(r"loader,file=\S+/Image,addr=(\w+),", done.stdout).group(1)
+    assert f"module@{at[2:]} " in decompile(folder / "out/holdfast.dtb")
+
+
+# What cannot work: a change of the minimal configuration, and what is said of it.
+REFUSED = [
+    ("name: a,", "", r"domain 1: name: expected a node name .* got nothing"),
+    ("name: a", "name: a/b", r"domain 1: name: expected a node name .* got 'a/b'"),
+    ("name: a", "name: " + "x" * 32, "name: expected a node name"),
+    ("memory: 16", "memory: 0", r"domain 1 \(a\): memory: expected the domain's memory in MiB"),
+    ("memory: 16", "memory: 5000", "5000.0 MiB, and what is loaded, .* more than the machine has, 1024.0 MiB"),
+    ("memory: 16", "memory: lots", "memory: expected .* got 'lots'"),
+    ("memory: 16", "memory: 16, cpus: 0", "cpus: expected 1 to 128, got 0"),
+    ("memory: 16", "memory: 16, cpus: 129", "cpus: expected 1 to 128"),
+    ("memory: 16", "memory: 16, vcpus: 2", "vcpus: not a known key; did you mean 'cpus'"),
+    ("memory: 16", "memory: 16, console: hvc0", "console: expected vpl011, ring, both or none"),
+    ("memory: 16", "memory: 16, direct-map: true", "direct-map: expected static-memory beside it"),
+    ("memory: 16", "memory: 16, static-memory: [[0x50000000, 8M]]", "expected 16384 KiB in all, .* got 8192 KiB"),
+    ("memory: 16", "memory: 16, static-memory: [[0x50000001, 16M]]", "static-memory of a: expected whole pages"),
+    ("memory: 16", "memory: 16, static-memory: [0x50000000]", r"static-memory: expected a list of \[address, size\]"),
+    ("memory: 16", "memory: 16, pci: ['2.0']", "pci: expected a list of PCI functions"),
+    ("memory: 16", "memory: 16, properties: {x: 1.5}", "properties: expected names, and"),
+    ("memory: 16", "memory: 16, properties: {x: false}", "properties: expected names, and"),
+    ("memory: 16", "memory: 16, source: 'nonsense'", "not valid device tree source"),
+    ("memory: 16", "memory: 1, ramdisk: Image", "ramdisk: larger than the domain's memory, 1024 KiB"),
+    ("memory: 16", "memory: 16, device-tree: Image", "device-tree: expected a compiled device tree"),
+    ("kernel: Image", "kernel: nowhere", "kernel: expected a file, there is no .*nowhere"),
+    ("kernel: Image", "kernel: elf", "kernel: expected an Image, zImage or raw binary, .* is an ELF file"),
+    ("kernel: Image", "kernel: packed", "is packed by mkimage"),
+    ("kernel: Image", "kernel: board.dtb", "is a device tree or FIT"),
+    ("kernel: Image", "kernel: empty", "is empty"),
+    ("kernel: Image", "kernel: 7", "kernel: expected the name of a file, got 7"),
+    ("holdfast.bin", "initrd", "expected holdfast.bin, an arm64 Image"),
+    ("0x60000000]", "0x41c00000]", r"a: Image \(4.8 MiB\) does not fit: memory ends at 0x41c00000"),
+    ("0x60000000]", "0x40000000]", r"memory: expected \[start, end\]"),
+    ("domains:", "domains: []\nx:", "domains: expected a list of 1 to 64 domains"),
+    ("memory: [", "- [", "line 3 not YAML"),
+    ("holdfast:", "device-tree: elf\nholdfast:", "elf: not a device tree"),
+    ("  - {", "  - {name: a, kernel: Image, memory: 1}\n  - {", "'a' is there twice"),
+    ("  - {", "  - {name: b, kernel: Image, memory: 4, static-memory: [[0x50000000, 4M]]}\n"
+     "  - {name: c, kernel: Image, memory: 4, static-memory: [[0x50200000, 4M]]}\n  - {",
+     "static-memory of c at 0x50200000 overlaps static-memory of b, which ends at 0x50400000"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("old, new, said", REFUSED, ids=[said for _, _, said in REFUSED])
+def test_refused(folder, old, new, said):
+    config = MINIMAL if "device-tree: elf" in new else MINIMAL + "device-tree: board.dtb\n"
+    assert old in config
+    done = make(folder, config.replace(old, new, 1), "tftp", "out")
+    assert done.returncode == 1
+    assert re.match(f"holdfast-image: error: .*{said}", done.stderr, re.S), done.stderr
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ('XEN="', 'DOM0_KERNEL="Image"\nXEN="', "there is no dom0"),
+        ('MEMORY_END="0x60000000"', "", "expected MEMORY_START and MEMORY_END"),
+        ('DOMU_MEM[0]=32', "DOMU_MEM[0]=$SIZE", r"line 11: expected NAME=value without shell syntax"),
+        ('DOMU_MEM[0]=32', "DOMU_MEM[0]=much", r"DOMU_MEM\[0\]: expected a number, got 'much'"),
+        ('"0x44000000 0x2000000"', '"0x44000000"', r"DOMU_STATIC_MEM\[0\]: expected addresses and sizes"),
+        ('DOMU_KERNEL[1]="Image"', "", r"domain 2 \(domU1\): kernel: expected the name of a file, got nothing"),
+        ("NUM_DOMUS=2", "NUM_DOMUS=0", "domains: expected a list of 1 to 64"),
+        ('XEN="', 'XEN=', "line 6: No closing quotation"),
+    ],
+)
+def test_refused_imagebuilder(folder, old, new, said):
+    assert old in IMAGEBUILDER
+    done = make(folder, IMAGEBUILDER.replace(old, new, 1), "tftp", "out")
+    assert done.returncode == 1
+    assert re.search(f"^holdfast-image: error: .*{said}", done.stderr, re.M), done.stderr
+
+
+def test_only_what_u_boot_can_do(folder):
+    """Without a tree: no nodes of the board, no property longer than U-Boot's buffer, no FIT image."""
+    one = MINIMAL + "source: 'cpus = <&{/cpus/cpu@0}>;'\n"
+    assert "can be named only when device-tree is a file" in make(folder, one, "tftp", "out").stderr
+    long = MINIMAL.replace("memory: 16", f"memory: 16, bootargs: {'x' * 1100}")
+    assert "U-Boot sets at most 1024 bytes, this has 1101" in make(folder, long, "tftp", "out").stderr
+    assert "expected device-tree to be a file" in make(folder, MINIMAL, "fit", "out").stderr
+    high = MINIMAL.replace("0x60000000", "0x42a00000") + "device-tree: board.dtb\n"
+    assert "expected room for" in make(folder, high, "fit", "out").stderr
+
+
+@pytest.mark.parametrize("first", ["# Files are named relative to this one.", 'MEMORY_START="0x40000000"'])
+def test_the_files_of_the_guide(folder, first):
+    text = (ROOT / "docs/images.md").read_text()
+    block = re.search(rf"^    {re.escape(first)}\n(?:    .*\n)*", text, re.M).group(0)
+    (folder / "initrd.gz").write_bytes(bytes(1000))
+    made(folder, re.sub("^    ", "", block, flags=re.M), "tftp", "out")
+    assert "module@" in script_of(folder) or (folder / "out/holdfast.dtb").exists()
