@@ -191,7 +191,7 @@ static int64_t setup_table(struct vcpu *v, vaddr_t arg) {
         xen_pfn_t out = g.gfn;
 
         if (copy_to_guest((vaddr_t)op.frame_list.p + i * sizeof(out), &out, sizeof(out)))
-            return -EFAULT;
+            op.status = GNTST_bad_virt_addr;
     }
     return copy_to_guest(arg, &op, sizeof(op));
 }
@@ -215,7 +215,7 @@ static int64_t get_status_frames(struct vcpu *v, vaddr_t arg) {
         spin_unlock(&g->lock);
         if (op.status == GNTST_okay &&
             copy_to_guest((vaddr_t)op.frame_list.p + i * sizeof(out), &out, sizeof(out)))
-            return -EFAULT;
+            op.status = GNTST_bad_virt_addr;
     }
     return copy_to_guest(arg, &op, sizeof(op));
 }

@@ -80,25 +80,6 @@ free:
     return rc;
 }
 
-/* What is written back: status, handle and bus address, with the domid before them. */
-#define OUTPUT offsetof(struct gnttab_map_grant_ref, dom)
-
-int64_t grant_map(struct vcpu *v, vaddr_t arg, uint32_t count) {
-    for (uint32_t i = 0; i < count && !abi_must_stop(v);
-         i++, arg += sizeof(struct gnttab_map_grant_ref)) {
-        struct gnttab_map_grant_ref op;
-
-        if (copy_from_guest(&op, arg, sizeof(op)))
-            return -EFAULT;
-        op.status = map_one(v, &op);
-        if (copy_to_guest(arg + OUTPUT, &op.dom, sizeof(op) - OUTPUT))
-            return -EFAULT;
-        if (i + 1 < count)
-            preempt_point();
-    }
-    return 0;
-}
-
 /* ---- unmap ---- */
 
 /* Unmappings that share one flush. */
@@ -201,6 +182,39 @@ static int64_t unmap(struct vcpu *v, vaddr_t arg, uint32_t count, bool replace) 
         count -= nr;
         arg += nr * sizeof(struct gnttab_unmap_grant_ref);
         if (count)
+            preempt_point();
+    }
+    return 0;
+}
+
+static __noinline void undo_map(struct vcpu *v, const struct gnttab_map_grant_ref *map) {
+    struct gnttab_unmap_grant_ref op = {.host_addr = map->host_addr, .handle = map->handle};
+    struct batch b;
+
+    b.nr = 0;
+    if (prepare(v->domain, &b, 0, &op, false)) /* another vCPU was faster */
+        return;
+    unmap_batch(v->domain, &b);
+    maptrack_free(v, op.handle);
+}
+
+/* What is written back: status, handle and bus address, with the domid before them. */
+#define OUTPUT offsetof(struct gnttab_map_grant_ref, dom)
+
+int64_t grant_map(struct vcpu *v, vaddr_t arg, uint32_t count) {
+    for (uint32_t i = 0; i < count && !abi_must_stop(v);
+         i++, arg += sizeof(struct gnttab_map_grant_ref)) {
+        struct gnttab_map_grant_ref op;
+
+        if (copy_from_guest(&op, arg, sizeof(op)))
+            return -EFAULT;
+        op.status = map_one(v, &op);
+        if (copy_to_guest(arg + OUTPUT, &op.dom, sizeof(op) - OUTPUT)) {
+            if (op.status == GNTST_okay)
+                undo_map(v, &op); /* the guest does not know the handle */
+            return -EFAULT;
+        }
+        if (i + 1 < count)
             preempt_point();
     }
     return 0;

@@ -19,11 +19,12 @@ struct row {
     uint8_t call, pointer; /* which one */
     int8_t self;           /* where DOMID_SELF stands in the structure; -1: nowhere */
     uint8_t flags;
+    const void *from; /* how the structure is to be otherwise; NULL: zero */
 };
 
 #define NO_SELF (-1)
 #define ROW(call, name, at, type, self, flags, ...)                                                \
-    { name, {__VA_ARGS__}, sizeof(type), __HYPERVISOR_##call, at, self, flags }
+    { name, {__VA_ARGS__}, sizeof(type), __HYPERVISOR_##call, at, self, flags, 0 }
 #define OP(call, name, number, type, self, flags) ROW(call, name, 1, type, self, flags, number)
 #define SELF(type, field) ((int8_t) __builtin_offsetof(type, field))
 #define VERSION(number, type, flags)                                                               \
@@ -40,7 +41,22 @@ struct row {
 #define GRANT(number, self, flags)                                                                 \
     ROW(grant_table_op, "GNTTABOP_" #number, 1, struct gnttab_##number, self, flags,               \
         GNTTABOP_##number, 0, 1)
+#define GRANT_FROM(number, ...)                                                                    \
+    {                                                                                              \
+        "GNTTABOP_" #number, {GNTTABOP_##number, 0, 1}, sizeof(struct gnttab_##number),            \
+            __HYPERVISOR_grant_table_op, 1, NO_SELF, 0,                                            \
+            &(const struct gnttab_##number){__VA_ARGS__},                                          \
+    }
 #define DOM(type) SELF(struct type, dom)
+
+/* What the guest grants to itself, under its own number. */
+#define OWN_DOMID 1
+#define REF 32
+#define TABLE_GFN HOLE_GFN(71)
+#define MAPPED_AT ((uint64_t)NOTHING_NORMAL + (72UL << 12))
+#define GRANTED_GFN ((RAM + 0x3100000UL) >> 12)
+#define COPY_END(at)                                                                               \
+    { .u.gmfn = GRANTED_GFN + (at), .domid = DOMID_SELF, .offset = 8 }
 
 struct lone_domid {
     domid_t domid;
@@ -63,6 +79,7 @@ static const struct row rows[] = {
     MEMORY(current_reservation, struct lone_domid, 0),
     MEMORY(maximum_reservation, struct lone_domid, 0),
     MEMORY(maximum_gpfn, struct lone_domid, 0),
+    MEMORY(acquire_resource, struct xen_mem_acquire_resource, 0),
     HVM(HVMOP_get_param),
     HVM(HVMOP_set_param),
     SCHED(shutdown, struct sched_shutdown, POINTERS),
@@ -91,23 +108,62 @@ static const struct row rows[] = {
     GRANT(setup_table, DOM(gnttab_setup_table), POINTERS),
     GRANT(get_status_frames, DOM(gnttab_get_status_frames), 0),
     GRANT(get_version, DOM(gnttab_get_version), 0),
+    GRANT_FROM(map_grant_ref, .host_addr = MAPPED_AT, .flags = GNTMAP_host_map, .ref = REF,
+               .dom = OWN_DOMID),
+    GRANT_FROM(unmap_grant_ref, .host_addr = MAPPED_AT, .handle = 0x7777),
+    GRANT_FROM(unmap_and_replace, .host_addr = MAPPED_AT, .handle = 0x7777),
+    GRANT_FROM(copy, .source = COPY_END(0), .dest = COPY_END(1), .len = 8),
+    GRANT_FROM(transfer, .mfn = GRANTED_GFN, .domid = OWN_DOMID, .ref = REF),
+    GRANT_FROM(swap_grant_ref, .ref_a = REF, .ref_b = REF + 1),
+    GRANT_FROM(cache_flush, .a.dev_bus_addr = (RAM + 0x3100000), .length = 64,
+               .op = GNTTAB_CACHE_CLEAN),
     GRANT(set_version, NO_SELF, 0),
 };
 
 static char place[8192] __attribute__((aligned(4096)));
 
-static int64_t call(const struct row *r, uint64_t at) {
-    uint64_t a[3] = {r->args[0], r->args[1], r->args[2]};
-
-    a[r->pointer] = at;
-    return xen_call(r->call, a[0], a[1], a[2]);
+static struct grant_entry_v1 *own_grants(void) {
+    return (struct grant_entry_v1 *)word_at(TABLE_GFN);
 }
 
-/* An empty structure, but for its domain. */
+static void grant_to_self(unsigned ref) {
+    struct grant_entry_v1 *e = own_grants() + ref;
+
+    e->domid = OWN_DOMID;
+    e->frame = (uint32_t)GRANTED_GFN;
+    dsb();
+    *(volatile uint16_t *)&e->flags = GTF_permit_access;
+}
+
+static void unmap_again(uint64_t at, grant_handle_t handle) {
+    struct gnttab_unmap_grant_ref op = {.host_addr = at, .handle = handle};
+
+    grant_table_op(GNTTABOP_unmap_grant_ref, &op, 1);
+}
+
+/* A grant that was mapped is unmapped, as far as the structure still says what it was. */
+static int64_t call(const struct row *r, uint64_t at) {
+    uint64_t a[3] = {r->args[0], r->args[1], r->args[2]};
+    struct gnttab_map_grant_ref op;
+    int64_t rc;
+
+    a[r->pointer] = at;
+    rc = xen_call(r->call, a[0], a[1], a[2]);
+    if (!rc && r->call == __HYPERVISOR_grant_table_op && a[0] == GNTTABOP_map_grant_ref) {
+        __builtin_memcpy(&op, (void *)at, sizeof(op));
+        unmap_again(op.host_addr, op.handle);
+    }
+    return rc;
+}
+
+/* The structure as its row has it. */
 static void prepare(const struct row *r, uint64_t at) {
     domid_t self = DOMID_SELF;
 
-    __builtin_memset((void *)at, 0, r->size);
+    if (r->from)
+        __builtin_memcpy((void *)at, r->from, r->size);
+    else
+        __builtin_memset((void *)at, 0, r->size);
     if (r->self >= 0)
         __builtin_memcpy((void *)(at + (uint64_t)r->self), &self, sizeof(self));
 }
@@ -121,6 +177,16 @@ static void prepare(const struct row *r, uint64_t at) {
             print("row %s:\n", (r)->name);                                                         \
         EQ(got_, expected);                                                                        \
     } while (0)
+
+/* A grant to itself, in a table of version 1. Returns how much RAM there is. */
+static int64_t begin(void) {
+    struct gnttab_set_version v1 = {.version = 1};
+
+    EQ(grant_table_op(GNTTABOP_set_version, &v1, 1), 0);
+    EQ(add(XENMAPSPACE_grant_table, 0, TABLE_GFN), 0);
+    grant_to_self(REF);
+    return question(XENMEM_current_reservation);
+}
 
 /* What calls with strange numbers left behind; then all is as before. */
 static void clean_up(int64_t pages);
@@ -150,10 +216,9 @@ TEST(wrong_pointers_over_the_end) {
 /* The answer is the same at any address, over the end of a page, and in a page of the hypervisor.
  */
 TEST(odd_pointers) {
-    int64_t pages = question(XENMEM_current_reservation);
-    uint64_t frame = (uint64_t)word_at(HOLE_GFN(70));
+    int64_t pages = begin();
+    uint64_t frame = (uint64_t)own_grants() + 2048;
 
-    EQ(add(XENMAPSPACE_grant_table, 0, HOLE_GFN(70)), 0);
     for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
         const uint64_t at[] = {(uint64_t)place + 1, (uint64_t)place + 4096 - r->size / 2,
                                frame + 8};
@@ -173,13 +238,12 @@ TEST(odd_pointers) {
         take(0);
     }
     __builtin_memset((void *)frame, 0, 2048);
-    EQ(take(HOLE_GFN(70)), 0);
     clean_up(pages);
 }
 
 /* Nothing is written where the guest itself may not write. */
 TEST(read_only_pointers) {
-    int64_t pages = question(XENMEM_current_reservation);
+    int64_t pages = begin();
 
     for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
         static char before[sizeof(place) / 2];
@@ -206,10 +270,21 @@ static const uint64_t numbers[] = {
     1UL << 40,  1UL << 51, 1UL << 52,  1UL << 63,  ~0UL >> 1,  ~0UL,
 };
 
-/* Frames at which such a number may have placed something. */
+/* Frames at which such a number may have placed something, and handles of mappings there. */
 static void clean_up(int64_t pages) {
     struct vcpu_register_runstate_memory_area none = {.addr.p = 0};
+    unsigned in_use = 0;
 
+    for (grant_handle_t handle = 0; handle < 256; handle++)
+        for (unsigned i = 0; i < COUNT(numbers); i++)
+            if (!(numbers[i] & 4095))
+                unmap_again(numbers[i], handle);
+    for (unsigned i = 0; i < 512; i++) {
+        in_use |= own_grants()[i].flags & (GTF_reading | GTF_writing);
+        own_grants()[i] = (struct grant_entry_v1){0};
+    }
+    EQ(in_use, 0);
+    EQ(take(TABLE_GFN), 0);
     for (unsigned i = 0; i < COUNT(numbers); i++)
         take(numbers[i]);
     EQ(vcpu_op(VCPUOP_register_runstate_memory_area, 0, &none), 0);
@@ -219,7 +294,7 @@ static void clean_up(int64_t pages) {
 }
 
 TEST(wrong_numbers) {
-    int64_t pages = question(XENMEM_current_reservation);
+    int64_t pages = begin();
 
     for (const struct row *r = rows; r < rows + COUNT(rows); r++) {
         if (r->flags & POINTERS)
@@ -231,6 +306,7 @@ TEST(wrong_numbers) {
                 prepare(r, (uint64_t)place);
                 __builtin_memcpy(place + at, &numbers[i], width);
                 call(r, (uint64_t)place);
+                grant_to_self(REF); /* swapped away, perhaps */
             }
         }
     }
@@ -240,12 +316,16 @@ TEST(wrong_numbers) {
 /* In the registers: operations, counts and vCPUs. */
 TEST(wrong_registers) {
     static const unsigned calls[] = {
-        __HYPERVISOR_memory_op,        __HYPERVISOR_xen_version,     __HYPERVISOR_hvm_op,
-        __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op,  __HYPERVISOR_vcpu_op,
-        __HYPERVISOR_vm_assist,        __HYPERVISOR_console_io,      __HYPERVISOR_multicall,
-        __HYPERVISOR_physdev_op,       __HYPERVISOR_sched_op_compat, ~0u,
+        __HYPERVISOR_memory_op,       __HYPERVISOR_xen_version,
+        __HYPERVISOR_hvm_op,          __HYPERVISOR_event_channel_op,
+        __HYPERVISOR_grant_table_op,  __HYPERVISOR_vcpu_op,
+        __HYPERVISOR_vm_assist,       __HYPERVISOR_console_io,
+        __HYPERVISOR_multicall,       __HYPERVISOR_physdev_op,
+        __HYPERVISOR_sched_op_compat, __HYPERVISOR_xsm_op,
+        __HYPERVISOR_domctl,          __HYPERVISOR_sysctl,
+        __HYPERVISOR_dm_op,           ~0u,
     };
-    int64_t pages = question(XENMEM_current_reservation);
+    int64_t pages = begin();
 
     for (unsigned i = 0; i < COUNT(calls); i++)
         for (unsigned a = 0; a < COUNT(numbers); a++)
@@ -271,7 +351,7 @@ static void scribble(void) {
 
 /* What was checked is not read again. */
 TEST_SMP(arguments_change_under_the_call) {
-    int64_t pages = question(XENMEM_current_reservation);
+    int64_t pages = begin();
 
     enough = false;
     cpu_start(1, scribble);
@@ -281,5 +361,114 @@ TEST_SMP(arguments_change_under_the_call) {
                 call(r, (uint64_t)place);
     enough = true;
     cpu_join(1);
+    clean_up(pages);
+}
+
+/* ---- pointers and frames within the structure ---- */
+
+struct inner {
+    struct row row;
+    uint16_t at; /* where the pointer is */
+    int64_t rc;
+};
+#define INNER(call, name, number, type, field, rc, ...)                                            \
+    {                                                                                              \
+        {name "." #field,                                                                          \
+         {number, 0, 1},                                                                           \
+         sizeof(type),                                                                             \
+         __HYPERVISOR_##call,                                                                      \
+         1,                                                                                        \
+         NO_SELF,                                                                                  \
+         0,                                                                                        \
+         &(const type){__VA_ARGS__}},                                                              \
+            __builtin_offsetof(type, field), rc                                                    \
+    }
+#define BATCH(field)                                                                               \
+    INNER(memory_op, "batch", XENMEM_add_to_physmap_batch, struct xen_add_to_physmap_batch, field, \
+          -XEN_EFAULT, .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .size = 1,           \
+          .idxs.p = (xen_ulong_t *)place, .gpfns.p = (xen_pfn_t *)place, .errs.p = (int *)place)
+#define EXTENTS(number)                                                                            \
+    INNER(memory_op, #number, XENMEM_##number, struct xen_memory_reservation, extent_start, 0,     \
+          .domid = DOMID_SELF, .nr_extents = 1)
+
+static const struct inner inner[] = {
+    BATCH(idxs),
+    BATCH(gpfns),
+    BATCH(errs),
+    EXTENTS(populate_physmap),
+    EXTENTS(decrease_reservation),
+    EXTENTS(increase_reservation),
+    INNER(sched_op, "poll", SCHEDOP_poll, struct sched_poll, ports, -XEN_EFAULT, .nr_ports = 1),
+    INNER(grant_table_op, "setup_table", GNTTABOP_setup_table, struct gnttab_setup_table,
+          frame_list, 0, .dom = DOMID_SELF, .nr_frames = 1),
+};
+
+/* Directly and as an entry of a multicall, with the same answer. */
+TEST(wrong_inner_pointers) {
+    static const uint64_t bad[] = {NOTHING_NORMAL, NOTHING, VPL011, BAD_TABLE, ~0UL - 3, RAM_END};
+    uint64_t copy = (uint64_t)place + 4096;
+
+    for (const struct inner *n = inner; n < inner + COUNT(inner); n++) {
+        for (unsigned i = 0; i < COUNT(bad); i++) {
+            multicall_entry_t entry = {n->row.call, 0, {n->row.args[0], copy, 1}};
+
+            __builtin_memset(place, 0, 64);
+            prepare(&n->row, copy);
+            __builtin_memcpy((void *)(copy + n->at), &bad[i], 8);
+            EQ_IN(&n->row, call(&n->row, copy), n->rc);
+            EQ(multicall(&entry, 1), 0);
+            EQ_IN(&n->row, (int64_t)entry.result, n->rc);
+            if (n->row.call == __HYPERVISOR_grant_table_op)
+                EQ(((struct gnttab_setup_table *)copy)->status, GNTST_bad_virt_addr);
+            take(0); /* entries that were done before their result could not be written */
+        }
+    }
+}
+
+static int64_t control_at(uint64_t gfn) {
+    struct evtchn_init_control op = {.control_gfn = gfn};
+
+    return evtchn_op(EVTCHNOP_init_control, &op);
+}
+static int64_t info_at(uint64_t gfn) {
+    struct vcpu_register_vcpu_info op = {.mfn = gfn};
+
+    return vcpu_op(VCPUOP_register_vcpu_info, 0, &op);
+}
+static int64_t copy_to(uint64_t gfn) {
+    struct gnttab_copy op = {.source = COPY_END(0), .dest = COPY_END(0), .len = 8};
+
+    op.dest.u.gmfn = gfn;
+    EQ(grant_table_op(GNTTABOP_copy, &op, 1), 0);
+    return op.status;
+}
+static int64_t map_at(uint64_t gfn) {
+    struct gnttab_map_grant_ref op = {
+        .host_addr = gfn << 12, .flags = GNTMAP_host_map, .ref = REF, .dom = OWN_DOMID};
+
+    EQ(grant_table_op(GNTTABOP_map_grant_ref, &op, 1), 0);
+    return op.status;
+}
+
+/* Frames that are no RAM the guest may write: nothing, devices, the hypervisor's, read-only. */
+TEST(wrong_frames) {
+    int64_t pages = begin();
+    struct gnttab_map_grant_ref readonly = {.host_addr = MAPPED_AT,
+                                            .flags = GNTMAP_host_map | GNTMAP_readonly,
+                                            .ref = REF,
+                                            .dom = OWN_DOMID};
+    const uint64_t frames[] = {HOLE_GFN(80), GICD >> 12, VPL011 >> 12, TABLE_GFN, MAPPED_AT >> 12,
+                               1UL << 36,    1UL << 51,  ~0UL >> 12,   ~0UL};
+
+    EQ(grant_table_op(GNTTABOP_map_grant_ref, &readonly, 1), 0);
+    EQ(readonly.status, GNTST_okay);
+    for (unsigned i = 0; i < COUNT(frames); i++) {
+        EQ(info_at(frames[i]), -XEN_EINVAL);
+        EQ(control_at(frames[i]), -XEN_EINVAL);
+        EQ(copy_to(frames[i]), GNTST_bad_page);
+        if (frames[i] >= 1UL << 36)
+            EQ(map_at(frames[i]), GNTST_general_error);
+    }
+    unmap_again(MAPPED_AT, readonly.handle);
     clean_up(pages);
 }
