@@ -215,9 +215,10 @@ $(INITRD): scripts/mkinitrd.sh $(F)/busybox/.complete build/setup-run.mk
 # For guests with a disk and a network card of their own: Debian's modules, in the order of insmod.
 INITRD_DEVICES := build/images/initrd-devices.gz
 DEVICE_MODULES := crypto/crct10dif_common lib/crc-t10dif lib/crc64 lib/crc64-rocksoft block/t10-pi \
-    drivers/nvme/host/nvme-core drivers/nvme/host/nvme drivers/net/ethernet/intel/e1000e/e1000e
+    drivers/nvme/host/nvme-core drivers/nvme/host/nvme drivers/net/ethernet/intel/e1000e/e1000e \
+    drivers/i2c/algos/i2c-algo-bit drivers/net/ethernet/intel/igb/igb
 
-$(INITRD_DEVICES): scripts/mkinitrd.sh $(F)/busybox/.complete $(F)/kernel/.complete build/setup-run.mk
+$(INITRD_DEVICES): scripts/mkinitrd.sh $(F)/busybox/.complete $(F)/kernel/.complete build/setup-run.mk Makefile
 	$(say) INITRD $@
 	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@ \
 	    $(foreach m,$(DEVICE_MODULES),$(wildcard $(F)/kernel/lib/modules/*/kernel/$(m).ko))

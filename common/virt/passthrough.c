@@ -398,8 +398,10 @@ static int open_why(int rc, struct passthrough_why *why) {
     case -ENODEV:
         return passthrough_refuse(why, "expected a PCI function that is there");
     case -EINVAL:
-        return passthrough_refuse(why, "expected a device on the first bus: one behind a bridge "
-                                       "goes only with the whole host bridge");
+        return passthrough_refuse(why, "expected a device, got a bridge");
+    case -EXDEV:
+        return passthrough_refuse(why, "expected a device behind PCI Express alone: one behind a "
+                                       "PCI bridge goes only with the whole host bridge");
     case -ENOSPC:
         return passthrough_refuse(why, "expected BARs that fit into the bridge's 32-bit window");
     default:
@@ -428,13 +430,15 @@ static int give_bars(struct domain *d, const struct pci_function *f, struct pass
 }
 
 /* *intid 0: it has no pin. */
-static int give_intx(struct domain *d, const struct pci_function *f, uint32_t rid,
-                     struct pci_intx *line, struct passthrough_why *why) {
+static int give_intx(struct domain *d, const struct pci_function *f, struct pci_intx *line,
+                     struct passthrough_why *why) {
     unsigned pin = pci_function_read(f, PCI_INTERRUPT) >> 8 & 0xff;
+    uint32_t rid;
 
     *line = (struct pci_intx){.irq = 0};
     if (!pin)
         return 0;
+    rid = pci_function_pin(f, &pin);
     if (pci_intx_of_function(host, pci_host_node(f->host), rid, pin, line))
         return passthrough_refuse(why, "expected its pin in the bridge's interrupt-map");
     return passthrough_give_irq(d, line->irq, line->trigger, why);
@@ -470,7 +474,7 @@ int passthrough_give_function(struct domain *d, uint32_t segment, uint32_t rid,
     pci_function_reset(f);
     rc = give_bars(d, f, why);
     if (!rc)
-        rc = give_intx(d, f, rid, &line, why);
+        rc = give_intx(d, f, &line, why);
     if (rc)
         return rc;
     rc = attach_function(d, f, rid, faults);

@@ -37,6 +37,8 @@ struct vpci {
 #define EXPRESS_V2_SIZE 0x3cu
 #define EXPRESS_DEVICE_CAP 0x04u
 #define DEVICE_CAP_FLR (1u << 28)
+#define EXPRESS_KIND 0x00f00000u
+#define KIND_INTEGRATED 0x00900000u
 
 /* ---- BARs ---- */
 
@@ -137,7 +139,8 @@ static uint32_t read_express(const struct vpci_function *s, unsigned reg) {
     uint32_t val = pci_function_read(s->f, reg);
 
     if (reg == s->express)
-        val &= 0xffff00ff; /* the last of the list */
+        /* The last of the list; and no port is above it, whatever it has on the machine. */
+        val = (val & (0xffff00ff & ~EXPRESS_KIND)) | KIND_INTEGRATED;
     if (reg == s->express + EXPRESS_DEVICE_CAP)
         val &= ~DEVICE_CAP_FLR;
     return val;

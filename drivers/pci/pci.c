@@ -71,7 +71,8 @@ struct walk {
     uint32_t todo[256 / 32];
 };
 
-static void visit(struct walk *w, const struct pci_bus *b, unsigned bus, unsigned devfn) {
+static void visit(void *arg, const struct pci_bus *b, unsigned bus, unsigned devfn) {
+    struct walk *w = arg;
     unsigned below;
 
     w->fn(w->arg, b, bus, devfn);
@@ -82,16 +83,16 @@ static void visit(struct walk *w, const struct pci_bus *b, unsigned bus, unsigne
         w->todo[below / 32] |= 1u << below % 32;
 }
 
-static void walk_bus(struct walk *w, const struct pci_bus *b, unsigned bus) {
+void pci_walk_bus(const struct pci_bus *b, unsigned bus, pci_visit_fn fn, void *arg) {
     for (unsigned dev = 0; dev < 256; dev += 8) {
         unsigned functions;
 
         if (pci_read32(b, dev, PCI_ID) == ~0u)
             continue;
         functions = pci_read8(b, dev, PCI_HEADER_TYPE) & PCI_HEADER_MULTIFUNCTION ? 8 : 1;
-        for (unsigned fn = 0; fn < functions; fn++)
-            if (!fn || pci_read32(b, dev + fn, PCI_ID) != ~0u)
-                visit(w, b, bus, dev + fn);
+        for (unsigned i = 0; i < functions; i++)
+            if (!i || pci_read32(b, dev + i, PCI_ID) != ~0u)
+                fn(arg, b, bus, dev + i);
     }
 }
 
@@ -109,7 +110,7 @@ int pci_walk(const struct pci_host *h, pci_visit_fn fn, void *arg) {
             rc = -ENOMEM;
             continue;
         }
-        walk_bus(&w, &b, bus);
+        pci_walk_bus(&b, bus, visit, &w);
         pci_bus_close(&b);
         mm_preempt_point();
     }

@@ -21,9 +21,10 @@ struct pci_host {
     /* The window for 32-bit memory BARs; size 0: none. */
     uint32_t window_pci, window_size;
     uint64_t window_cpu;
-    /* Given function by function: the first bus stays mapped. */
-    struct pci_bus root;
-    struct pci_function *functions; /* those that were taken once */
+    /* Given function by function. */
+    bool split;
+    int split_rc;
+    struct pci_function *functions; /* all there are, bridges as well */
     uint32_t placed;                /* bytes of the window that have been handed out */
 };
 
@@ -44,6 +45,8 @@ void pci_write16(const struct pci_bus *b, unsigned devfn, unsigned reg, uint16_t
 /* Offset of a capability, 0: it has none of that ID. A list that loops has an end. */
 unsigned pci_find_capability(const struct pci_bus *b, unsigned devfn, uint8_t id);
 
+/* A function alone can be reset. */
+bool pci_has_reset(const struct pci_bus *b, unsigned devfn);
 /* The two halves of a reset, ten milliseconds apart; then the function needs a hundred. */
 void pci_begin_reset(const char *name, const struct pci_bus *b, unsigned bus, unsigned devfn);
 void pci_end_reset(const struct pci_bus *b, unsigned devfn);
@@ -54,5 +57,12 @@ void pci_wait_reset(void);
  * bus could not be looked at. */
 typedef void (*pci_visit_fn)(void *arg, const struct pci_bus *b, unsigned bus, unsigned devfn);
 int pci_walk(const struct pci_host *h, pci_visit_fn fn, void *arg) __must_check;
+void pci_walk_bus(const struct pci_bus *b, unsigned bus, pci_visit_fn fn, void *arg);
+
+/* All functions are found and have their places. Once; 0 or -ENOMEM, then always. */
+int pci_split(struct pci_host *h) __must_check;
+void pci_write_bar(const struct pci_function *f, unsigned i, uint64_t pci);
+/* No function behind it decodes or masters. 0, -ENOMEM. */
+int pci_silence(const struct pci_host *h) __must_check;
 
 #endif

@@ -63,6 +63,12 @@ static enum how find_reset(const struct pci_bus *b, unsigned devfn, unsigned *re
     return RESET_NONE;
 }
 
+bool pci_has_reset(const struct pci_bus *b, unsigned devfn) {
+    unsigned reg;
+
+    return find_reset(b, devfn, &reg) != RESET_NONE;
+}
+
 void pci_begin_reset(const char *name, const struct pci_bus *b, unsigned bus, unsigned devfn) {
     unsigned reg;
 
@@ -106,6 +112,10 @@ static void silence(void *arg, const struct pci_bus *b, unsigned bus, unsigned d
     pci_write16(b, devfn, PCI_COMMAND, 0);
 }
 
+int pci_silence(const struct pci_host *h) {
+    return pci_walk(h, silence, NULL);
+}
+
 /* What is behind a bridge of the first bus is reset with its bus. */
 static void begin_on_first_bus(void *arg, const struct pci_bus *b, unsigned bus, unsigned devfn) {
     const struct pci_host *h = arg;
@@ -122,7 +132,7 @@ static void end_on_first_bus(void *arg, const struct pci_bus *b, unsigned bus, u
 }
 
 int pci_host_reset(struct pci_host *h) {
-    int rc = pci_walk(h, silence, NULL);
+    int rc = pci_silence(h);
 
     if (!rc)
         rc = pci_walk(h, begin_on_first_bus, h);

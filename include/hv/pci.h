@@ -12,6 +12,7 @@
 #include <hv/irq.h>
 #include <hv/types.h>
 
+struct pci_bus;
 struct pci_host;
 
 /* Finds the host bridges and turns off the bus mastering of every function behind them: firmware
@@ -44,7 +45,12 @@ struct pci_bar {
 struct pci_function {
     struct pci_function *next;
     struct pci_host *host;
-    unsigned devfn;
+    struct pci_function *above; /* the bridge it is behind; NULL: on the first bus */
+    const struct pci_bus *bus;
+    unsigned number, devfn; /* of its bus; of itself */
+    bool bridge;
+    bool no_room;    /* for some BAR */
+    bool one_stream; /* behind a bridge that sends in its own name */
     struct pci_bar bar[PCI_BARS];
 };
 
@@ -52,12 +58,15 @@ struct pci_function {
 struct pci_host *pci_host_of_segment(uint32_t segment);
 int pci_host_node(const struct pci_host *h);
 /*
- * A function of the bridge's first bus, with its BARs placed; it decodes nothing yet. With the
- * first one taken every function of that bus is silenced: the bridge is given function by function
- * from then on. 0; -ENODEV: no such function; -EINVAL: it is a bridge, or not on the first bus;
- * -ENOSPC: no room for its BARs; -ENOMEM.
+ * A function behind the bridge, with its BARs placed; it decodes nothing yet. With the first one
+ * taken all functions are silenced and the bridges between are set up: the host bridge is given
+ * function by function from then on. 0; -ENODEV: no such function; -EINVAL: it is a bridge; -EXDEV:
+ * behind a conventional PCI bridge, where the IOMMU cannot tell functions apart; -ENOSPC: no room
+ * for its BARs; -ENOMEM.
  */
 int pci_function_open(struct pci_host *h, uint32_t rid, struct pci_function **out) __must_check;
+/* The requester ID on the first bus whose pin, *pin of it, the function's own *pin arrives at. */
+uint32_t pci_function_pin(const struct pci_function *f, unsigned *pin);
 /* As after power-on, and its BARs again where they were. Blocks. */
 void pci_function_reset(struct pci_function *f);
 /* Its BARs, which a change of its power state may have lost. */

@@ -102,11 +102,11 @@ def disk(name, mib):
     return options + ["-device", "nvme,drive=nvme,serial=holdfast,addr=2"], digest.hexdigest()
 
 
-def network(name, kind="e1000e"):
+def network(name, device="e1000e,addr=3"):
     """QEMU's options for a card on its user network, where a file can be had by TFTP, and its MD5 sum."""
     data = os.urandom(MIB)
     (scratch(name) / "file").write_bytes(data)
-    options = ["-netdev", f"user,id=net,tftp={scratch(name)}", "-device", f"{kind},netdev=net,addr=3"]
+    options = ["-netdev", f"user,id=net,tftp={scratch(name)}", "-device", f"{device},netdev=net"]
     return options, hashlib.md5(data).hexdigest()
 
 
@@ -184,18 +184,21 @@ def with_functions(name, *functions, **more):
 
 
 def test_single_functions():
-    """Two guests with one device each, both at work; neither sees the other's, also after a reboot."""
+    """Two guests with one device each, both at work; neither sees the other's, also after a reboot. One is behind
+    two bridges that nobody has set up."""
     disk_options, disk_md5 = disk("passthrough-functions", 32)
-    net_options, net_md5 = network("passthrough-functions")
-    domains = [with_functions("domU1", "0000:00:02.0"), with_functions("domU2", "0000:00:03.0")]
-    with Machine("passthrough-functions", domains, options=disk_options + net_options) as machine:
+    net_options, net_md5 = network("passthrough-functions", "igb,bus=down")
+    switch = ["-device", "pcie-root-port,id=rp,addr=4,chassis=1", "-device", "x3130-upstream,id=up,bus=rp"]
+    switch += ["-device", "xio3130-downstream,id=down,bus=up,chassis=2"]
+    domains = [with_functions("domU1", "0000:00:02.0"), with_functions("domU2", "0000:03:00.0")]
+    with Machine("passthrough-functions", domains, options=disk_options + switch + net_options) as machine:
         first, second = machine.domain(1), machine.domain(2)
         machine.expect_all([f"guest {d.name}: userspace up" for d in (first, second)], timeout=120)
         first.run("while dd if=/dev/nvme0n1 of=/dev/null bs=1M iflag=direct; do :; done 2>/dev/null & true")
         fetch(second, net_md5)
         first.run("kill %1; wait; true")
         copy_disk(first, 32, disk_md5)
-        for domain, ids in ((first, "0x1b36:0x0010"), (second, "0x8086:0x10d3")):
+        for domain, ids in ((first, "0x1b36:0x0010"), (second, "0x8086:0x10c9")):
             assert domain.run("ls /sys/bus/pci/devices") == "0000:00:00.0"
             at = "/sys/bus/pci/devices/0000:00:00.0"
             assert domain.run(f"echo $(cat {at}/vendor):$(cat {at}/device)") == ids
@@ -212,12 +215,13 @@ def test_functions_that_cannot_be_had():
     """Each mistake costs its domain, with a line that names it; the good ones run."""
     options = ["-device", "edu,addr=2", "-device", "edu,addr=3", "-device", "edu,addr=6"]
     options += ["-device", "pcie-root-port,id=rp1,addr=4", "-device", "edu,bus=rp1"]
+    options += ["-device", "pcie-pci-bridge,id=br,addr=8", "-device", "edu,bus=br,addr=1"]
     wrong = [
         ("0000:00:02.0", "0000:00:02.0: expected a PCI function nobody else has, domain domU0 was given it"),
         ("0000:00:06.0", "0000:00:06.0: expected an interrupt nobody else has, domain domU0 was given it"),
         ("0000:00:05.0", "0000:00:05.0: expected a PCI function that is there"),
-        ("0000:00:04.0", "0000:00:04.0: expected a device on the first bus: one behind a bridge goes only with"),
-        ("0000:01:00.0", "0000:01:00.0: expected a device on the first bus: one behind a bridge goes only with"),
+        ("0000:00:04.0", "0000:00:04.0: expected a device, got a bridge"),
+        ("0000:02:01.0", "0000:02:01.0: expected a device behind PCI Express alone: one behind a PCI bridge goes only with"),
         ("0001:00:02.0", "0001:00:02.0: expected a PCI segment that is there, got 0001"),
         ("00:02.0", 'expected segment:bus:device.function like 0000:00:02.0, got "00:02.0"'),
         ("0000:00:20.0", 'expected segment:bus:device.function like 0000:00:02.0, got "0000:00:20.0"'),

@@ -1,5 +1,5 @@
 /* PCI host bridges against a model of their configuration space. */
-/* SOURCES: drivers/pci/pci.c drivers/pci/pci_fdt.c drivers/pci/pci_function.c drivers/pci/pci_reset.c common/core/irq.c common/lib/fdt.c common/lib/spinlock.c */
+/* SOURCES: drivers/pci/pci.c drivers/pci/pci_fdt.c drivers/pci/pci_function.c drivers/pci/pci_reset.c drivers/pci/pci_split.c common/core/irq.c common/lib/fdt.c common/lib/spinlock.c */
 #include "captured_log.h"
 
 #include <hv/bits.h>
@@ -31,7 +31,7 @@ void hv_free(void *p) {
     free(p);
 }
 
-/* ---- buses 0 and 1: functions of 4 KiB each, all ones where there is none ---- */
+/* ---- buses 0 to 2: functions of 4 KiB each, all ones where there is none ---- */
 
 #define ECAM 0x4010000000ULL
 #define NVME 0x10u /* 00:02.0: 64-bit BAR of 16 KiB, function-level reset */
@@ -40,14 +40,18 @@ void hv_free(void *p) {
 #define PLAIN 0x21u  /* 00:04.1: no reset */
 #define BRIDGE 0x28u /* 00:05.0 */
 #define BEHIND 0x100u
+#define PORT 0x30u  /* 00:06.0, a root port without a number, and with access control */
+#define HUGE 0x38u  /* 00:07.0: a BAR of 4 MiB */
+#define DEEP 0x200u /* 02:00.0: a BAR of 8 KiB, no reset */
 
-static uint8_t space[2][PCI_BUS_SIZE];
+#define BUSES 3u
+static uint8_t space[BUSES][PCI_BUS_SIZE];
 static unsigned mapped;
-static unsigned resets[0x200];
+static unsigned resets[0x300];
 
 volatile void *ioremap(paddr_t pa, uint64_t size) {
     assert_int_equal(size, PCI_BUS_SIZE);
-    assert_true(pa.pa == ECAM || pa.pa == ECAM + PCI_BUS_SIZE);
+    assert_true(pa.pa >= ECAM && pa.pa < ECAM + BUSES * PCI_BUS_SIZE);
     mapped++;
     return space[(pa.pa - ECAM) / PCI_BUS_SIZE];
 }
@@ -81,6 +85,10 @@ static uint32_t bar_mask(unsigned rid, unsigned reg) {
                : reg == PCI_BAR0 + 8  ? 0xffffffe0
                : reg == PCI_BAR0 + 12 ? 0xffffff00
                                       : 0;
+    if (rid == HUGE)
+        return reg == PCI_BAR0 ? 0xffc00000 : 0;
+    if (rid == DEEP)
+        return reg == PCI_BAR0 ? 0xffffe000 : 0;
     return 0;
 }
 
@@ -89,7 +97,7 @@ void fake_mmio_write(volatile void *at, uint64_t val, unsigned size) {
     unsigned rid = (unsigned)(offset >> 12), reg = offset & 0xfff;
     uint32_t mask;
 
-    if (reg >= PCI_BAR0 && reg < PCI_BAR0 + 24 && size == 4 && rid != BRIDGE) {
+    if (reg >= PCI_BAR0 && reg < PCI_BAR0 + (*reg32(rid, 0x0c) & 0x10000 ? 8 : 24) && size == 4) {
         mask = bar_mask(rid, reg);
         *reg32(rid, reg) = (*reg32(rid, reg) & ~mask) | ((uint32_t)val & mask);
         return;
@@ -104,6 +112,10 @@ void fake_mmio_write(volatile void *at, uint64_t val, unsigned size) {
         resets[rid]++;
     if (reg == PCI_BRIDGE_CONTROL && (val & 0x40) && rid == BRIDGE)
         resets[BEHIND]++;
+    if (reg == PCI_BRIDGE_CONTROL && (val & 0x40) && rid == PORT) {
+        resets[DEEP]++;
+        *reg32(DEEP, PCI_BAR0) = 0;
+    }
     memcpy((void *)(uintptr_t)at, &val, size);
 }
 
@@ -137,7 +149,8 @@ static const uint32_t good_map[] = {0x1000, 0, 0, 1, 1, 0, 5, 4, 0x1800, 0, 0, 1
 static const uint32_t good_mask[] = {0x1800, 0, 0, 7};
 
 static int make_tree(unsigned map_cells, const uint32_t *map, unsigned mask_cells) {
-    static const uint32_t reg[] = {0x40, 0x10000000, 0, 0x200000}, buses[] = {0, 1};
+    static const uint32_t reg[] = {0x40, 0x10000000, 0, BUSES * PCI_BUS_SIZE},
+                          buses[] = {0, BUSES - 1};
     static const uint32_t ranges[] = {0x01000000, 0, 0,          0,    0x3eff0000, 0, 0x10000,
                                       0x02000000, 0, 0x10000000, 0x50, 0x10000000, 0, 0x200000};
 
@@ -183,6 +196,14 @@ static int boot(void **state) {
     add(BRIDGE, 0x000c1b36, 1);
     *reg32(BRIDGE, PCI_BUS_NUMBERS) = 0x00010100;
     add(BEHIND, 0x33333333, 0);
+    add(PORT, 0x000c1b36, 1);
+    add_capability(PORT, 0x10000010);
+    *reg32(PORT, 0x60) = 0x00420010;
+    *reg32(PORT, 0x100) = 0x14010001;
+    *reg32(PORT, 0x140) = 0x1001000d; /* and round again */
+    add(HUGE, 0x44444444, 0);
+    add(DEEP, 0x55555555, 0);
+    *reg32(DEEP, PCI_INTERRUPT) = 0x100;
     make_tree(16, good_map, 4);
     pci_init(tree);
     h = pci_host_of_node(fdt_path_offset(tree, "/pcie"));
@@ -191,7 +212,7 @@ static int boot(void **state) {
 
 /* Everywhere, also behind the bridge; nothing else changes. */
 static void no_bus_master_after_boot(void **state) {
-    static const unsigned all[] = {NVME, NIC, PLAIN - 1, PLAIN, BRIDGE, BEHIND};
+    static const unsigned all[] = {NVME, NIC, PLAIN - 1, PLAIN, BRIDGE, BEHIND, PORT, HUGE};
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_SIZE(all); i++)
@@ -215,7 +236,8 @@ static void whole_reset(void **state) {
     assert_int_equal(*reg32(BRIDGE, PCI_BRIDGE_CONTROL & ~3u) >> 16 & 0x40, 0);
     assert_logged("00:04.1: has no reset");
     assert_logged("00:04.0: has no reset");
-    assert_int_equal(log_lines(), 2);
+    assert_logged("00:07.0: has no reset");
+    assert_int_equal(log_lines(), 3);
     assert_int_equal(mapped, 0);
 }
 
@@ -259,15 +281,45 @@ static void functions(void **state) {
     assert_int_equal(*reg32(NVME, PCI_BAR0), 0x10000004);
     assert_int_equal(*reg32(NVME, PCI_BAR0 + 4), 0);
     assert_int_equal(command_of(NVME), PCI_COMMAND_INTX_OFF);
-    assert_int_equal(pci_function_open(h, 0x30, &again), -ENODEV);
+    assert_int_equal(pci_function_open(h, 0x40, &again), -ENODEV);
     assert_int_equal(pci_function_open(h, NVME + 1, &again), -ENODEV);
     assert_int_equal(pci_function_open(h, BRIDGE, &again), -EINVAL);
-    assert_int_equal(pci_function_open(h, BEHIND, &again), -EINVAL);
-    /* A BAR too large for what is left of the window. */
-    h->placed = 0x1fd000;
-    add(0x38, 0x44444444, 0);
-    memcpy(reg32(0x38, PCI_BAR0), (uint32_t[]){0}, 4);
-    assert_int_equal(pci_function_open(h, 0x38, &again), 0); /* it has none */
+    assert_int_equal(pci_function_open(h, BEHIND, &again), -EXDEV); /* it speaks as its bridge */
+    assert_int_equal(pci_function_open(h, HUGE, &again), -ENOSPC);
+}
+
+/* A root port that firmware left alone: its number, its window, its pins, its reset. */
+static void behind_a_port(void **state) {
+    struct pci_function *deep;
+    unsigned pin = 1, before = resets[DEEP];
+
+    (void)state;
+    assert_int_equal(pci_function_open(h, DEEP, &deep), 0);
+    assert_int_equal(*reg32(BRIDGE, PCI_BUS_NUMBERS), 0x00010100); /* as it was */
+    assert_int_equal(*reg32(BRIDGE, 0x20), 0xfff0);                /* nothing there to see */
+    assert_int_equal(*reg32(PORT, PCI_BUS_NUMBERS), 0x00020200);
+    assert_true(deep->bar[0].cpu == 0x5010100000);
+    assert_int_equal(deep->bar[0].size, 0x2000);
+    assert_int_equal(*reg32(DEEP, PCI_BAR0), 0x10100000);
+    assert_int_equal(*reg32(PORT, 0x20), 0x10101010); /* exactly this MiB */
+    assert_int_equal(*reg32(PORT, 0x24), 0xfff0);
+    assert_int_equal(command_of(PORT),
+                     PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
+    assert_int_equal(command_of(DEEP), PCI_COMMAND_INTX_OFF);
+    assert_int_equal(*reg32(PORT, 0x144) >> 16, 0x1d); /* nobody meets another before the IOMMU */
+    assert_int_equal(pci_function_pin(deep, &pin), PORT);
+    assert_int_equal(pin, 1);
+    deep->devfn = 3 << 3 | 1; /* were it another device */
+    pin = 2;
+    assert_int_equal(pci_function_pin(deep, &pin), PORT);
+    assert_int_equal(pin, 1);
+    deep->devfn = 0;
+    log_clear();
+    pci_function_reset(deep);
+    assert_int_equal(resets[DEEP], before + 1);
+    assert_int_equal(log_lines(), 0);
+    assert_int_equal(*reg32(DEEP, PCI_BAR0), 0x10100000);
+    assert_int_equal(*reg32(PORT, PCI_BRIDGE_CONTROL & ~3u) >> 16 & 0x40, 0);
 }
 
 static void interrupt_map(void **state) {
@@ -303,6 +355,7 @@ int main(void) {
         cmocka_unit_test(whole_reset),
         cmocka_unit_test(hostile_bridge_numbers),
         cmocka_unit_test(functions),
+        cmocka_unit_test(behind_a_port),
         cmocka_unit_test(interrupt_map),
     };
 
