@@ -318,9 +318,25 @@ unit: $(UNIT_TESTS:%=$(U)/%.passed)
 	@cat $(UNIT_TESTS:%=$(U)/%.log) /dev/null | \
 	    awk '/\[  PASSED  \]/ { n += $$4 } END { print n + 0 " unit tests passed" }'
 
+# The hypervisor's reading of a device tree, as a program: holdfast-image --check runs it.
+CHECK := build/tools/holdfast-check
+CHECK_CFLAGS := -std=gnu11 -g -O1 -DHF_HOST_TEST=1 -Wall -Wextra -Werror \
+    -Itools/check/include -Itests/fake/include -Iinclude -Iarch/arm64/include -isystem build/include
+CHECK_SOURCES := $(wildcard tools/check/*.c) $(addprefix common/boot/, guests.c guest_config.c \
+    guest_devices.c guest_fdt.c guest_layout.c guest_sched.c builder.c modules.c static_mem.c \
+    static_shm.c shm_map.c static_evtchn.c cpupools.c boot_mem_fdt.c image.c image_load.c \
+    partial_tree.c) common/lib/fdt.c common/lib/spinlock.c common/mm/boot_mem.c \
+    common/core/iommu_fdt.c common/core/irq.c common/abi/policy.c common/virt/passthrough.c \
+    drivers/pci/pci.c drivers/pci/pci_fdt.c
+$(CHECK): $(CHECK_SOURCES) $(wildcard include/hv/*.h tools/check/*.h tools/check/include/asm/*.h) \
+    | build/include/.complete build/setup-test.mk
+	$(say) HOSTCC $@
+	@mkdir -p $(@D)
+	$(Q)gcc $(CHECK_CFLAGS) -o $@ $(CHECK_SOURCES) -lfdt -lz
+
 # holdfast-image and holdfast-dt, without a machine.
 .PHONY: tools
-tools: build/setup-test.mk
+tools: build/setup-test.mk $(CHECK)
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q --tb=short tests/tools
 
 .PHONY: lint
@@ -465,7 +481,7 @@ spin: build/setup-proofs.mk
 
 .PHONY: clean distclean help
 clean:
-	rm -rf build/arm64* build/arm32* build/unit build/tests build/guests build/images \
+	rm -rf build/arm64* build/arm32* build/tools build/unit build/tests build/guests build/images \
 	    build/include build/libfdt build/zlib
 
 # Also what was fetched.

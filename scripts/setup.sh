@@ -138,7 +138,7 @@ level_build() { install_missing ca-certificates make python3 libxen-dev xz-utils
 
 level_run() {
     level_build
-    install_missing u-boot-qemu u-boot-tools device-tree-compiler mtools cpio python3-yaml python3-libfdt
+    install_missing u-boot-qemu u-boot-tools device-tree-compiler mtools cpio python3-yaml
     install_qemu
 }
 

@@ -124,7 +124,7 @@ def in_work(make):
 
     def with_work(config, output):
         with tempfile.TemporaryDirectory() as work:
-            return make(config, pathlib.Path(output), pathlib.Path(work))
+            return make(config, output and pathlib.Path(output), pathlib.Path(work))
 
     return with_work
 
@@ -230,6 +230,35 @@ def qemu(config, output, work):
     for piece in found.modules.values():
         command += ["-device", f"loader,file={piece.file.resolve()},addr={piece.address:#x},force-raw=on"]
     return shlex.join(command)
+
+
+def find_checker():
+    """The hypervisor's own reading of a tree, built for this machine: beside us, or installed."""
+    top = pathlib.Path(__file__).resolve().parents[2]
+    for path in (top / "build/tools/holdfast-check", top.parent / "libexec/holdfast-check"):
+        if path.exists():
+            return path
+    raise Refused("check: holdfast-check is not there; make build/tools/holdfast-check")
+
+
+@in_work
+def check(config, _, work):
+    """What Holdfast would say to the finished tree: memory map, domains, devices, interrupts."""
+    checker = find_checker()
+    if not has_tree_file(config):
+        config.device_tree = qemu_tree(config, work)
+        print("The board's tree is not known: this is QEMU's machine.")
+    found = plan(config)
+    finished = work / "holdfast.dtb"
+    finished.write_bytes(tree.joined(config.device_tree, config, found))
+    command = [checker, finished, hex(found.tree), hex(found.holdfast.address), hex(found.holdfast.room)]
+    for piece in found.modules.values():
+        command += [hex(piece.address), os.path.relpath(piece.file)]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
+    print(done.stdout, end="")
+    if done.returncode:
+        raise Refused(done.stderr.strip() or "check: not everything would start, see above")
+    return "\nEvery domain would start."
 
 
 HELLO = """

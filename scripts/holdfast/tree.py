@@ -4,12 +4,11 @@ One text says what the domains are; dtc compiles it, and the other forms are mad
 """
 import pathlib
 import re
+import struct
 import subprocess
 import tempfile
 
-import libfdt
-
-from . import Refused
+from . import Refused, fdt
 
 PADDING = 65536  # for what U-Boot adds
 U_BOOT_PROPERTY_MAX = 1024  # of `fdt set`
@@ -123,64 +122,16 @@ def overlay(config, layout):
     return compile_source(text + chosen_source(config, layout) + "};\n};\n};\n", "the domains")
 
 
-# --- reading -------------------------------------------------------------------
-
-
-def nodes(fdt, parent):
-    at = fdt.first_subnode(parent, libfdt.QUIET_NOTFOUND)
-    while at >= 0:
-        yield at
-        at = fdt.next_subnode(at, libfdt.QUIET_NOTFOUND)
-
-
-def properties(fdt, node):
-    at = fdt.first_property_offset(node, libfdt.QUIET_NOTFOUND)
-    while at >= 0:
-        found = fdt.get_property_by_offset(at)
-        yield found.name, bytes(found)
-        at = fdt.next_property_offset(at, libfdt.QUIET_NOTFOUND)
-
-
-def prop(fdt, node, name):
-    found = fdt.getprop(node, name, libfdt.QUIET_NOTFOUND)
-    return None if isinstance(found, int) else bytes(found)
-
-
-def numbers(raw):
-    return [int.from_bytes(raw[i : i + 4], "big") for i in range(0, len(raw) - 3, 4)]
-
-
-def reg(fdt, node, parent):
-    """[(address, size)] in the parent's cells."""
-    counts = [prop(fdt, parent, n) for n in ("#address-cells", "#size-cells")]
-    ac, sc = [default if raw is None else numbers(raw)[0] for raw, default in zip(counts, (2, 1))]
-    found = numbers(prop(fdt, node, "reg") or b"")
-    joint = lambda part: int("".join(f"{c:08x}" for c in part) or "0", 16)  # noqa: E731
-    return [
-        (joint(found[i : i + ac]), joint(found[i + ac : i + ac + sc]))
-        for i in range(0, len(found) - ac - sc + 1, ac + sc)
-    ]
-
-
-def open_tree(file):
-    try:
-        return libfdt.FdtRo(pathlib.Path(file).read_bytes())
-    except libfdt.FdtException as problem:
-        raise Refused(f"{file}: not a device tree: {problem}") from None
-
-
 def ram_and_reserved(file):
     """Bytes of RAM, and (start, size, what) of everything the tree keeps."""
-    fdt, ram, kept = open_tree(file), 0, []
-    for i in range(fdt.num_mem_rsv()):
-        start, size = fdt.get_mem_rsv(i)[-2:]
-        kept.append((start, size, "/memreserve/"))
-    for node in nodes(fdt, 0):
-        if (prop(fdt, node, "device_type") or b"") == b"memory\0":
-            ram += sum(size for _, size in reg(fdt, node, 0))
-        if fdt.get_name(node) == "reserved-memory":
-            for child in nodes(fdt, node):
-                kept += [(a, s, fdt.get_name(child)) for a, s in reg(fdt, child, node)]
+    tree = fdt.read(file)
+    kept = [(start, size, "/memreserve/") for start, size in tree.reserved]
+    ram = 0
+    for node in tree.root.children:
+        if node.strings("device_type") == ["memory"]:
+            ram += sum(size for _, size in node.reg())
+        if node.name == "reserved-memory":
+            kept += [(*place, child.name) for child in node.children for place in child.reg()]
     return ram, kept
 
 
@@ -198,54 +149,41 @@ def u_boot_value(raw):
     if is_text(raw) and not re.search(rb"['\\]", raw) and not re.match(rb"[<\[]", raw):
         return "".join(f" '{part.decode()}'" for part in raw[:-1].split(b"\0"))
     if len(raw) % 4 == 0:
-        return " <" + " ".join(f"{n:#x}" for n in numbers(raw)) + ">"
+        return " <" + " ".join(f"{n:#x}" for n in struct.unpack(f">{len(raw) // 4}I", raw)) + ">"
     return " [" + raw.hex(" ") + "]"
 
 
-def phandle_places(fdt, node, path, found):
-    """{(path, property): [offsets]} of our phandles, from what dtc notes in /__local_fixups__."""
-    for name, raw in properties(fdt, node):
-        found[path, name] = numbers(raw)
-    for child in nodes(fdt, node):
-        phandle_places(fdt, child, f"{path}/{fdt.get_name(child)}", found)
-
-
-def renumbered(path, name, raw, places):
-    """With phandles that do not meet those of the board."""
-    offsets = [0] if name == "phandle" else places.get((path, name), [])
+def renumbered(name, raw, offsets):
+    """With our phandles out of the way of the board's; dtc notes where they stand in a property."""
     out = bytearray(raw)
-    for at in offsets:
+    for at in [0] if name == "phandle" else offsets:
         out[at : at + 4] = (int.from_bytes(out[at : at + 4], "big") + PHANDLES_FROM).to_bytes(4, "big")
     return bytes(out)
 
 
 def u_boot_commands(compiled):
     """`fdt` commands that make the same changes as an overlay, for a U-Boot without `fdt apply`."""
-    fdt = libfdt.FdtRo(compiled)
-    if fdt.path_offset("/__fixups__", libfdt.QUIET_NOTFOUND) >= 0:
-        at = fdt.path_offset("/__fixups__")
-        names = ", ".join(name for name, _ in properties(fdt, at))
+    root = fdt.Tree(compiled, "the domains").root
+    if fixups := root.find("/__fixups__"):
+        names = ", ".join(fixups.properties)
         raise Refused(f"source: {names}: a node of the board's tree can be named only when device-tree is a file")
-    places = {}
-    start = fdt.path_offset("/__local_fixups__/fragment@0/__overlay__", libfdt.QUIET_NOTFOUND)
-    if start >= 0:
-        phandle_places(fdt, start, "/chosen", places)
     lines = []
 
-    def walk(node, path):
-        for name, raw in properties(fdt, node):
+    def walk(node, path, places):
+        for name, raw in node.properties.items():
             if len(raw) > U_BOOT_PROPERTY_MAX:
                 raise Refused(
                     f"{path}: {name}: U-Boot sets at most {U_BOOT_PROPERTY_MAX} bytes, this has {len(raw)}; "
                     "make device-tree a file"
                 )
-            value = u_boot_value(renumbered(path, name, raw, places))
+            value = u_boot_value(renumbered(name, raw, places.cells(name) if places else []))
             lines.append(f"fdt set {path} {name.replace('#', chr(92) + '#')}{value}")
         # A new node becomes the first of its parent: the last one is made first.
-        for child in reversed(list(nodes(fdt, node))):
-            name = fdt.get_name(child)
-            lines.append(f"fdt mknode {path} {name}")
-            walk(child, f"{path}/{name}")
+        for child in reversed(node.children):
+            lines.append(f"fdt mknode {path} {child.name}")
+            walk(child, f"{path}/{child.name}", places and places.find(child.name))
 
-    walk(fdt.path_offset("/fragment@0/__overlay__"), "/chosen")
+    walk(
+        root.find("/fragment@0/__overlay__"), "/chosen", root.find("/__local_fixups__/fragment@0/__overlay__")
+    )
     return lines

@@ -30,7 +30,7 @@ sources() { # sources PATTERN...: our files, in the hypervisor's and the tests' 
 
 hypervisor_c() { sources '*.c' | grep -v '^tests/'; }
 
-format() { sources '*.c' '*.h' | grep -v '^tests/guests/' | xargs clang-format --dry-run -Werror; }
+format() { { sources '*.c' '*.h' && find tools -name '*.[ch]'; } | grep -v '^tests/guests/' | xargs clang-format --dry-run -Werror; }
 
 # clang's own compiler headers in place of gcc's, and no warning flags of gcc.
 clang_flags() {

@@ -59,10 +59,10 @@ def decompile(tree):
     return subprocess.run(["dtc", "-q", "-I", "dtb", "-O", "dts", tree], check=True, capture_output=True).stdout.decode()
 
 
-def make(folder, config, kind, output, *options):
+def make(folder, config, kind, output=None, *options):
     (folder / "config").write_text(config)
     return subprocess.run(
-        [ROOT / "scripts/holdfast-image", folder / "config", kind, folder / output, *options],
+        [ROOT / "scripts/holdfast-image", folder / "config", kind, *([folder / output] if output else []), *options],
         capture_output=True,
         text=True,
     )
@@ -323,3 +323,100 @@ def test_the_files_of_the_guide(folder, first):
     (folder / "initrd.gz").write_bytes(bytes(1000))
     made(folder, re.sub("^    ", "", block, flags=re.M), "tftp", "out")
     assert "module@" in script_of(folder) or (folder / "out/holdfast.dtb").exists()
+
+
+# --- check: the hypervisor's own reading -------------------------------------
+
+CHECK = ROOT / "build/tools/holdfast-check"
+QEMU = ["qemu-system-aarch64", "-M", "virt,virtualization=on,gic-version=3,iommu=smmuv3,dtb-randomness=off,dumpdtb={}",
+        "-cpu", "cortex-a72", "-smp", "2", "-m", "1G", "-nic", "none", "-display", "none"]  # fmt: skip
+SERIAL = """/dts-v1/; / {
+    #address-cells = <2>; #size-cells = <2>;
+    gic: gic { #interrupt-cells = <3>; interrupt-controller; };
+    passthrough { compatible = "simple-bus"; ranges; #address-cells = <2>; #size-cells = <2>;
+        serial@9040000 { xen,path = "/%s"; xen,reg = <0 0x%x 0 0x1000 0 0x9040000>; xen,force-assign-without-iommu; };
+    };
+};
+"""
+
+
+@pytest.fixture
+def machine(folder):
+    """The files of `folder`, with QEMU's tree as the board's and a partial tree for its RTC."""
+    subprocess.run([word.format(folder / "board.dtb") for word in QEMU], check=True, capture_output=True)
+    (folder / "rtc.dts").write_text(SERIAL % ("pl031@9010000", 0x9010000))
+    compile_tree(folder / "rtc.dts", folder / "rtc.dtb")
+    return folder
+
+
+DEVICES = """
+memory: [0x40000000, 0x60000000]
+holdfast: holdfast.bin
+device-tree: board.dtb
+source: |
+  pool: pool { compatible = "xen,cpupool"; cpupool-cpus = <&{/cpus/cpu@1}>; cpupool-sched = "null"; };
+domains:
+  - {name: one, kernel: Image, memory: 32, static-memory: [[0x50000000, 32M]], direct-map: true, device-tree: rtc.dtb}
+  - {name: two, kernel: Image, memory: 64, pci: ["0000:00:02.0"], source: "domain-cpupool = <&pool>;"}
+"""
+
+
+def test_check_prints_the_machine(machine):
+    said = made(machine, DEVICES, "check").stdout
+    for part in (
+        r"\(HF\) CPU pool pool: a CPU for each vCPU\n",
+        r"\(HF\) d1: one: started, 1 vCPU, 32 MiB directly mapped at 0x50000000, kernel Image",
+        r"\(HF\) 2 of 2 domains started\n",
+        r"0x0040000000\.\.0x007fffffff +1048576 KiB  bank of RAM\n",
+        r"0x0040400000\.\.0x004067ffff +2560 KiB  Holdfast\n",
+        r"4882 KiB  module \S*/Image\n",
+        r"d1: one\n  0x0050000000\.\.0x0051ffffff +32768 KiB  RAM of its own address\n"
+        r"  0x0009040000\.\.0x0009040fff +4 KiB  registers of 0x9010000\n  SPI 2 \(INTID 34\)\n",
+        r"d2: two\n  0x0040000000\.\.0x0043ffffff +65536 KiB  RAM\n",
+        r"DMA streams 0x10\.\.0x10 of smmuv3@9050000\n",
+        r"Every domain would start\.\n",
+    ):
+        assert re.search(part, said), (part, said)
+
+
+@pytest.mark.parametrize(
+    "old, new, said",
+    [
+        ('"0000:00:02.0"]', '"0000:00:02.0"], device-tree: rtc.dtb', "/chosen/two/module@.*: expected registers nobody else has, domain one"),
+        ("[0x50000000, 32M]", "[0x90000000, 32M]", "/chosen/one: xen,static-mem: .*0x90000000"),
+        ("memory: 64", "memory: 64, properties: {max_grant_version: 3}", "/chosen/two: max_grant_version: expected 1 or 2, got 3"),
+        ("memory: 64", "memory: 64, cpus: 2", "/chosen/two: cpus: expected as many as pool pool has CPUs left for"),
+        ("memory: 64", "memory: 980", "/chosen/two: memory: expected at most what is free"),
+        ("memory: 64", "memory: 2", "/chosen/two: memory: expected at least .* KiB for kernel, ramdisk and device tree"),
+        ("0000:00:02.0", "0003:00:02.0", "/chosen/two: holdfast,pci-functions: 0003:00:02.0: "),
+        ("name: two, kernel: Image", "name: two, kernel: initrd", r"/chosen/two/module@\w+: expected "),
+    ],
+)  # fmt: skip
+def test_check_finds(machine, old, new, said):
+    assert old in DEVICES
+    done = make(machine, DEVICES.replace(old, new, 1), "check")
+    assert done.returncode == 1 and "not everything would start" in done.stderr
+    assert re.search(rf"\(HF\) error: {said}", done.stdout), done.stdout
+    assert "(HF) 1 of 2 domains started" in done.stdout
+
+
+def test_check_before_making(machine):
+    wrong = DEVICES.replace("[0x50000000, 32M]", "[0x90000000, 32M]")
+    assert make(machine, wrong, "tftp", "out", "--check").returncode == 1
+    assert not (machine / "out").exists()
+    made(machine, DEVICES, "tftp", "out", "--check")
+    assert (machine / "out/boot.scr").exists()
+
+
+def test_check_by_hand_takes_nothing_for_granted(machine):
+    """holdfast-check itself: its arguments are files and numbers of anybody."""
+    for arguments, said in (
+        ([], "usage"),
+        (["nowhere", "0", "0", "0"], "nowhere cannot be read"),
+        ([machine / "initrd", "0", "0", "0"], "is not a device tree"),
+        ([machine / "board.dtb", "x", "0", "0"], "x is no number"),
+        ([machine / "board.dtb", "0x50000000", "0x40400000", "4096", "0x48000000", machine / "Image",
+          "0x48100000", machine / "initrd"], "overlaps another file"),
+    ):  # fmt: skip
+        done = subprocess.run([CHECK, *arguments], capture_output=True, text=True)
+        assert done.returncode == 2 and said in done.stderr
