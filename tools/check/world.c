@@ -403,6 +403,14 @@ uint32_t pci_function_read(const struct pci_function *f, unsigned reg) {
     (void)f;
     return reg == PCI_INTERRUPT ? 1u << 8 : 0;
 }
+/* As if it stood on the first bus. */
+uint32_t pci_function_pin(const struct pci_function *f, unsigned *pin) {
+    uint32_t first, count;
+
+    (void)pin;
+    pci_host_rids(f->host, &first, &count);
+    return first | f->devfn;
+}
 void pci_function_reset(struct pci_function *f) {
     (void)f;
 }
