@@ -9,6 +9,8 @@
 #include <hv/mm.h>
 #include <hv/page.h>
 #include <hv/string.h>
+#include <hv/timer.h>
+#include <hv/trace.h>
 #include <hv/xen_abi.h>
 
 #include <asm/cache.h>
@@ -31,6 +33,16 @@ static const hypercall_t hypercalls[] = {
     [__HYPERVISOR_hvm_op] = do_hvm_op,
 };
 
+/* What it took, waiting included, is known at its end. */
+static __noinline int64_t traced(hypercall_t fn, struct vcpu *v, uint64_t nr,
+                                 const uint64_t *args) {
+    uint64_t start = time_ticks(), what = nr | args[0] << 32;
+    int64_t rc = fn(v, args);
+
+    trace(TRACE_HYPERCALL, trace_who(v), what, time_ticks() - start);
+    return rc;
+}
+
 int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args) {
     hypercall_t fn;
     int64_t rc;
@@ -38,7 +50,9 @@ int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args) {
     if (nr >= ARRAY_SIZE(hypercalls))
         return -ENOSYS;
     fn = hypercalls[index_nospec(nr, ARRAY_SIZE(hypercalls))];
-    rc = fn ? fn(v, args) : -ENOSYS;
+    if (!fn)
+        return -ENOSYS;
+    rc = trace_is_on() ? traced(fn, v, nr, args) : fn(v, args);
     if (HF_DEBUG)
         p2m_audit_if_due(&v->domain->p2m);
     return rc;

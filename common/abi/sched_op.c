@@ -189,6 +189,7 @@ static int64_t poll_ports(struct vcpu *v, const struct sched_poll *op) {
             abi_must_stop(v))
             break;
         vcpu_block();
+        vcpu_pause_self();
         preempt_point(); /* another vCPU of the guest may send without end: then it never sleeps */
     }
     evtchn_poll_end(v);

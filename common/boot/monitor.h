@@ -23,4 +23,6 @@ struct monitor_command {
 /* Ends with one without a name. */
 extern const struct monitor_command monitor_commands[];
 
+void monitor_trace(const struct monitor_args *args); /* monitor_trace.c */
+
 #endif

@@ -186,6 +186,7 @@ const struct monitor_command monitor_commands[] = {
     {"pause", 0, "DOMAIN", "its vCPUs stop until unpaused as often", cmd_pause},
     {"registers", 'r', "[DOMAIN]", "of every vCPU, which stop for it", cmd_registers},
     {"restart", 0, "DOMAIN", "from its original modules, whatever its node says", cmd_restart},
+    {"trace", 0, "on|off|dump", "what happened when; dump turns it off first", monitor_trace},
     {"unpause", 0, "DOMAIN", "", cmd_unpause},
     {"vcpus", 's', "[DOMAIN]", "state, CPU and time of every vCPU", cmd_vcpus},
     {NULL, 0, NULL, NULL, NULL},

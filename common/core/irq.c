@@ -6,6 +6,7 @@
 #include <hv/irq.h>
 #include <hv/printk.h>
 #include <hv/spinlock.h>
+#include <hv/trace.h>
 
 #include <asm/barrier.h>
 
@@ -108,16 +109,17 @@ void irq_dispatch(void) {
     for (unsigned n = 0; n < DISPATCH_MAX; n++) {
         uint32_t irq = irq_chip->ack();
 
+        if (irq >= NR_IRQS)
+            return;
+        trace(TRACE_IRQ, TRACE_NOBODY, irq, 0);
         if (irq < 16) {
             dispatch_sgi(irq);
         } else if (irq < 32) { /* never released while they can come */
             dispatch_one(irq);
-        } else if (irq < NR_IRQS) {
+        } else {
             __atomic_fetch_add(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
             dispatch_one(irq);
             __atomic_fetch_sub(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
-        } else {
-            return;
         }
     }
 }

@@ -1,2 +1,3 @@
 obj-y += fdt.o
+obj-y += trace.o
 obj-y += string.o spinlock.o vsnprintf.o printk.o ratelimit.o

@@ -4,6 +4,8 @@
 
 #include <hv/p2m.h>
 #include <hv/page.h>
+#include <hv/page_owner.h>
+#include <hv/trace.h>
 
 static inline enum p2m_type p2m_pte_type(pte_t e) {
     unsigned t = pte_sw(e);
@@ -32,8 +34,9 @@ void vmid_free(uint16_t vmid);
 
 /* ---- p2m_pool.c ---- */
 extern const struct pt_ops p2m_pt_ops;
-/* Under the write lock. */
-static inline void p2m_count_change(struct p2m *p2m) {
+/* A change is asked for, under the write lock. */
+static inline void p2m_note_change(struct p2m *p2m, gfn_t g, uint64_t nr, enum p2m_type t) {
+    trace(TRACE_P2M, TRACE_WHO(p2m->owner->domid, 0), g.gfn, nr << 8 | t);
     if (HF_DEBUG)
         WRITE_ONCE(p2m->changes, p2m->changes + 1);
 }

@@ -158,7 +158,7 @@ static __noinline int map_range(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, 
 /* Inline, as what it calls, so that a single page has a straight way of its own. */
 static __force_inline int insert(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     ASSERT(rw_is_write_held(&p2m->lock));
-    p2m_count_change(p2m);
+    p2m_note_change(p2m, g, nr, t);
     if (p2m->dying)
         return -EPERM;
     if (nr == 1) {

@@ -172,7 +172,7 @@ static int unmap_locked(struct p2m *p2m, gfn_t g, uint64_t nr, unsigned allowed)
     int64_t needed;
     int rc;
 
-    p2m_count_change(p2m);
+    p2m_note_change(p2m, g, nr, P2M_INVALID);
     if (nr == 1) {
         struct pt_gap gap;
         pte_t *entry = pt_find_slot(&p2m->pt, va, &gap);

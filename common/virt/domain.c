@@ -179,6 +179,7 @@ void domain_start(struct domain *d) {
         abi_ops->start(d);
     /* It may be shut down from here on; vCPU 0 is claimed, so it is counted when it comes online.
      */
+    trace(TRACE_DOMAIN, TRACE_WHO(d->id, 0), DOMAIN_RUNNING, 0);
     __atomic_store_n(&d->state, DOMAIN_RUNNING, __ATOMIC_RELEASE);
     vcpu_online(d->vcpus[0]);
 }
@@ -232,6 +233,7 @@ void domain_shutdown(struct domain *d, enum shutdown_reason reason) {
         return;
     latched = READ_ONCE(d->latched_reason);
     d->reason = latched ? (enum shutdown_reason)(latched - 1) : reason;
+    trace(TRACE_DOMAIN, TRACE_WHO(d->id, 0), DOMAIN_DYING, d->reason);
     for (unsigned i = 0; i < d->max_vcpus; i++)
         vcpu_stop(d->vcpus[i]);
     /* Only now: the last vCPU may have left, and the domain must not be buried under this loop. */
@@ -322,6 +324,7 @@ static void put_to_rest(struct domain *d) {
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
     domain_destroy(d);
+    trace(TRACE_DOMAIN, TRACE_WHO(o.id, 0), DOMAIN_DEAD, o.reason);
     if (death_hook)
         death_hook(&o);
 }

@@ -17,6 +17,7 @@ static void nap(struct vcpu *v) {
     timer_init(&t, wake, v);
     timer_set(&t, time_ticks() + ns_to_ticks(NAP_NS));
     vcpu_block();
+    vcpu_pause_self();
     timer_stop(&t);
     vcpu_yield();
     preempt_point();

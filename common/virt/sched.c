@@ -206,6 +206,7 @@ static void schedule(void) {
         timer_set(&rq->slice, end);
     if (next == prev)
         return;
+    trace(TRACE_SWITCH, trace_who(next), trace_who(prev), prev->state);
     if (prev->domain) {
         publish(prev);
         vcpu_save_guest(prev);
@@ -309,6 +310,7 @@ static bool wake_unlock(struct runqueue *rq, struct vcpu *v) {
     }
     now = time_ticks();
     v->state = VCPU_RUNNABLE;
+    trace(TRACE_WAKE, trace_who(v), v->cpu, 0);
     account(v, rq->curr == v ? TIME_RUNNING : TIME_RUNNABLE, now);
     if (rq->curr != v) {
         rq_charge(rq, now);
@@ -404,6 +406,7 @@ void vcpu_block(void) {
     rq_charge(rq, now);
     v->state = VCPU_BLOCKED;
     account(v, TIME_BLOCKED, now);
+    trace(TRACE_BLOCK, trace_who(v), 0, 0);
     rq_set_curr(rq, v);
     others = rq->nr_waiting || READ_ONCE(rq->pool->nr_waiting);
     spin_unlock(&rq->lock);
@@ -421,8 +424,6 @@ void vcpu_block(void) {
         idle_step();
     if (!others)
         publish(v);
-    if (unlikely(READ_ONCE(v->work) & VCPU_WORK_PAUSE))
-        vcpu_pause_self();
 }
 
 void vcpu_pause_self(void) {

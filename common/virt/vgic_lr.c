@@ -256,6 +256,8 @@ static inline void write_lr(struct vcpu *v, unsigned i, uint64_t lr) {
     s->val = lr;
     s->marks = 0;
     vgic_hw->write_lr(i, lr);
+    if (lr & LR_PENDING)
+        trace(TRACE_INJECT, trace_who(v), (uint32_t)lr, 0);
 }
 
 /* Into the free list register i. */
@@ -421,10 +423,13 @@ void vgic_fill(struct vcpu *v, bool with_spis) {
 }
 
 /* Into list register i, which the guest has emptied, what it held last. */
-static inline void pend_again(struct vgic_lr *s, unsigned i, uint8_t prio) {
+static inline void pend_again(struct vcpu *v, unsigned i, uint8_t prio) {
+    struct vgic_lr *s = &v->vgic.lr[i];
+
     s->val &= ~(LR_ACTIVE | 0xffULL << LR_PRIORITY_SHIFT | (s->val & LR_HW ? 0 : LR_EOI));
     s->val |= LR_PENDING | (uint64_t)prio << LR_PRIORITY_SHIFT;
     vgic_hw->write_lr(i, s->val);
+    trace(TRACE_INJECT, trace_who(v), (uint32_t)s->val, 0);
 }
 
 bool vgic_refill(struct vcpu *v, unsigned n, bool line) {
@@ -444,7 +449,7 @@ bool vgic_refill(struct vcpu *v, unsigned n, bool line) {
         b->line |= bit;
     else
         b->latch |= bit;
-    pend_again(s, i, b->prio[n]);
+    pend_again(v, i, b->prio[n]);
     return true;
 }
 
@@ -486,7 +491,7 @@ static void send_again(struct vcpu *v) {
             unsigned n = (uint32_t)s->val % 32;
 
             g->priv.active &= ~(1u << n);
-            pend_again(s, i, g->priv.prio[n]);
+            pend_again(v, i, g->priv.prio[n]);
         } else if (!(lr & LR_PENDING)) {
             s->val |= LR_STATE;
             vgic_hw->write_lr(i, s->val);

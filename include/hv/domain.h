@@ -9,6 +9,7 @@
 #include <hv/page_owner.h> /* struct domain_pages: list, counts, lock (floor 3) */
 #include <hv/printk.h>
 #include <hv/spinlock.h>
+#include <hv/trace.h>
 #include <hv/types.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
@@ -74,6 +75,11 @@ struct domain {
     uint32_t max_maptrack_frames;      /* of 256 handles each; likewise */
     const struct guest_config *config; /* what it was built from; owned by common/boot */
 };
+
+/* For trace(); a thread is nobody. */
+static inline uint32_t trace_who(const struct vcpu *v) {
+    return v->domain ? TRACE_WHO(v->domain->id, v->id) : TRACE_NOBODY;
+}
 
 /* Creates the shell: vCPUs, vGIC, P2M with pool, no memory. NULL and *err on failure; nothing is
  * left behind. */

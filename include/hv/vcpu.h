@@ -88,7 +88,7 @@ void vcpu_wake(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 /*
  * The current vCPU waits until vcpu_wake(); returns at once when an interrupt is pending for it or
- * its domain stops, and for no reason after its domain was paused. With nobody else to run the CPU
+ * its domain stops or pauses. With nobody else to run the CPU
  * waits right here, with the guest's state loaded.
  */
 void vcpu_block(void);
@@ -101,7 +101,8 @@ void vcpu_get_times(struct vcpu *v, struct vcpu_times *t);
  * above.
  */
 void sched_set_publish(void (*publish)(struct vcpu *v));
-/* The current vCPU's domain is paused: waits until it goes on, or ends. */
+/* If the current vCPU's domain is paused: waits until it goes on, or ends. For who calls
+ * vcpu_block() without a return to the guest after it. */
 void vcpu_pause_self(void);
 /* True when a paused domain's vCPU neither runs nor will before it is told to go on. */
 bool vcpu_is_quiet(const struct vcpu *v);

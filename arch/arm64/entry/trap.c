@@ -5,6 +5,8 @@
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/softirq.h>
+#include <hv/timer.h>
+#include <hv/trace.h>
 #include <hv/vpsci.h>
 
 #include <asm/guest_trap.h>
@@ -55,13 +57,22 @@ static const trap_fn traps[64] = {
     [0x17] = trap_smc64, [0x18] = trap_sysreg, [0x20] = trap_insn_abort, [0x24] = trap_data_abort,
 };
 
+static __noinline void traced(trap_fn fn, struct cpu_regs *regs, uint64_t esr) {
+    uint64_t start = time_ticks();
+
+    fn(regs->vcpu, regs, esr);
+    trace(TRACE_TRAP, trace_who(regs->vcpu), esr, time_ticks() - start);
+}
+
 void trap_sync(uint64_t esr, struct cpu_regs *regs) {
     trap_fn fn = traps[ESR_EC(esr)];
 
-    if (likely(fn))
-        fn(regs->vcpu, regs, esr);
-    else
+    if (unlikely(!fn))
         trap_unknown(regs->vcpu, regs, esr);
+    else if (trace_is_on())
+        traced(fn, regs, esr);
+    else
+        fn(regs->vcpu, regs, esr);
 }
 
 void trap_fiq(struct cpu_regs *regs) {
