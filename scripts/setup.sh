@@ -5,7 +5,7 @@
 #
 #   scripts/setup.sh build|run|test     install what that level needs
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
-#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen u-boot-rpi
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -234,6 +234,14 @@ fetch_stress-ng() {
         lib/*-linux-gnu/*.so* usr/lib/*-linux-gnu/*.so*)
 }
 
+# The boot loader that Debian's Raspberry Pi starts.
+fetch_u-boot-rpi() {
+    download_arm64 u-boot-rpi
+    mkdir "$WORK/out"
+    dpkg-deb -x "$WORK"/u-boot-rpi_*.deb "$WORK/out"
+    cp "$WORK/out/usr/lib/u-boot/rpi_4/u-boot.bin" "$WORK/out/"
+}
+
 fetch_busybox() {
     download_arm64 busybox-static
     mkdir "$WORK/out"
@@ -319,7 +327,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

@@ -101,7 +101,7 @@ void hv_main(uint64_t fdt_addr) {
     vtimer_init_host(fdt);
     vtimer_init_cpu();
     guest_init_cpu();
-    cpus_start();
+    cpus_start(fdt);
     features_print();
     p2m_global_init(); /* stage 2 is shaped by what every CPU can do */
     guest_features_init();

@@ -107,7 +107,7 @@ static bool wait_for_cpu(unsigned cpu) {
     return true;
 }
 
-static bool start_cpu(unsigned cpu) {
+static bool start_cpu(const void *fdt, unsigned cpu) {
     struct boot_cpu *b = &boot_cpus[cpu];
     vaddr_t stack = stack_alloc();
     int rc;
@@ -124,6 +124,8 @@ static bool start_cpu(unsigned cpu) {
     states[cpu] = CPU_STARTING;
     dsb(sy);
     rc = firmware_cpu_on(mpidrs[cpu], virt_to_phys(secondary_entry), (uint64_t)(uintptr_t)b);
+    if (rc == -ENODEV)
+        rc = spin_table_cpu_on(fdt, mpidrs[cpu], b);
     if (rc) {
         printk("error: CPU %u (MPIDR 0x%llx): CPU_ON failed (%d); not started\n", cpu,
                (unsigned long long)mpidrs[cpu], rc);
@@ -139,9 +141,9 @@ static bool start_cpu(unsigned cpu) {
     return false;
 }
 
-void cpus_start(void) {
+void cpus_start(const void *fdt) {
     for (unsigned cpu = 1; cpu < nr_cpus; cpu++)
-        if (start_cpu(cpu))
+        if (start_cpu(fdt, cpu))
             nr_online++;
     printk("cpus: %u of %u online\n", nr_online, nr_cpus);
 }

@@ -49,7 +49,8 @@ void firmware_init(const void *fdt) {
     if (old)
         node = fdt_next_compatible(fdt, -1, "arm,psci");
     if (node < 0) {
-        printk("firmware: no psci node: one CPU, no power control\n");
+        printk("firmware: no psci node: %s, no power control\n",
+               spin_table_is_used(fdt) ? "CPUs by spin-table" : "one CPU");
         return;
     }
     fdt_path(fdt, node, path);

@@ -1,1 +1,1 @@
-obj-y += pl011.o probe.o
+obj-y += uart.o pl011.o ns16550.o cadence.o imx.o probe.o

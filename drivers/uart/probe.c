@@ -12,7 +12,9 @@
 
 #include <libfdt.h>
 
-static const struct uart_driver *const drivers[] = {&pl011_driver, &sbsa_uart_driver};
+static const struct uart_driver *const drivers[] = {
+    &pl011_driver,   &sbsa_uart_driver,        &ns16550_driver, &dw_uart_driver,
+    &cadence_driver, &bcm2835_aux_uart_driver, &imx_driver};
 
 struct choice {
     const struct uart_driver *driver;
@@ -74,14 +76,15 @@ static bool choose(const void *fdt, bool loud, struct choice *c) {
 }
 
 void uart_early_init(const void *fdt) {
+    const struct uart_ops *ops;
     volatile void *base;
     struct choice c;
 
     if (!choose(fdt, false, &c))
         return;
     base = mmu_early_device(paddr(c.base));
-    if (base)
-        console_set_uart(c.driver->init(base));
+    if (base && (ops = uart_attach(c.driver, base, fdt, c.node)))
+        console_set_uart(ops);
 }
 
 void uart_init(const void *fdt) {
@@ -108,8 +111,10 @@ void uart_init(const void *fdt) {
         printk("console: %s has no usable interrupt: no input\n", fdt_path(fdt, c.node, path));
     }
     console_flush();
-    ops = c.driver->init(base);
-    c.driver->set_irq(irq, trigger == IRQ_EDGE);
+    ops = uart_attach(c.driver, base, fdt, c.node);
+    if (!ops)
+        return; /* nobody would see a line about it */
+    uart_set_irq(irq, trigger == IRQ_EDGE);
     console_set_uart(ops);
     printk("console: %s %s at 0x%llx, irq %u (%s)\n", ops->name, fdt_path(fdt, c.node, path),
            (unsigned long long)c.base, irq, c.by);

@@ -16,7 +16,7 @@ int cpu_from_mpidr(uint64_t mpidr);
 /* Reads /cpus (call once), then starts every secondary CPU; a CPU that does not come up is named.
  */
 void cpus_init(const void *fdt);
-void cpus_start(void);
+void cpus_start(const void *fdt);
 /* A secondary CPU says that it is ready for interrupts and threads. Does not return when it is too
  * late. */
 void cpu_set_online(void);

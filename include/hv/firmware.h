@@ -12,6 +12,11 @@ void firmware_init(const void *fdt);
 /* PSCI_CPU_ON; 0, or a negative errno (-ENODEV without PSCI). entry is physical. */
 int firmware_cpu_on(uint64_t mpidr, paddr_t entry, uint64_t context) __must_check;
 void firmware_cpu_off(void);
+/* Without PSCI, on arm64: CPUs of enable-method "spin-table". One at a time: each must have come
+ * up, or have been given up, before the next. -ENODEV: this CPU is not such a one. */
+struct boot_cpu;
+bool spin_table_is_used(const void *fdt);
+int spin_table_cpu_on(const void *fdt, uint64_t mpidr, struct boot_cpu *b) __must_check;
 void firmware_system_off(void);   /* returns only when the firmware cannot */
 void firmware_system_reset(void); /* likewise */
 

@@ -16,13 +16,25 @@ void uart_early_init(const void *fdt);
 /* Maps it for good, and prints what was chosen. */
 void uart_init(const void *fdt);
 
-/* A driver, in probe.c's table. The registers stay at `base`; irq 0: none. */
-struct uart_ops;
+/* A driver, in probe.c's table. Where io_width is 1, the node's reg-shift and reg-io-width count.
+ */
+struct uart_model;
 struct uart_driver {
     const char *compatible;
-    const struct uart_ops *(*init)(volatile void *base);
-    void (*set_irq)(unsigned irq, bool edge);
+    const struct uart_model *model;
+    uint8_t reg_shift, io_width;
 };
-extern const struct uart_driver pl011_driver, sbsa_uart_driver;
+extern const struct uart_driver pl011_driver, sbsa_uart_driver, ns16550_driver, dw_uart_driver,
+    bcm2835_aux_uart_driver, cadence_driver, imx_driver;
+
+/*
+ * The one UART there is becomes this, with registers that stay at `base`: ready, its interrupts
+ * off. NULL: reg-shift or reg-io-width of the node are none that are known.
+ */
+struct uart_ops;
+const struct uart_ops *uart_attach(const struct uart_driver *d, volatile void *base,
+                                   const void *fdt, int node);
+/* 0: none. */
+void uart_set_irq(unsigned irq, bool edge);
 
 #endif

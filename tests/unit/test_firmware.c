@@ -1,11 +1,13 @@
-/* SOURCES: common/core/firmware.c common/lib/fdt.c */
+/* SOURCES: common/core/firmware.c common/core/spin_table.c common/lib/fdt.c */
 /* Calls into firmware: only what the psci node says is there is called, with its numbers. */
 #include "captured_log.h"
 
 #include <hv/errno.h>
 #include <hv/firmware.h>
+#include <hv/mm.h>
 #include <hv/psci.h>
 
+#include <asm/boot_cpu.h>
 #include <asm/smccc_call.h>
 
 #include <libfdt.h>
@@ -152,6 +154,98 @@ static void results(void **state) {
     }
 }
 
+/* ---- without PSCI ---- */
+
+char spin_table_entry[4];
+uint8_t *fake_ram = (uint8_t *)spin_table_entry;
+uint64_t fake_ram_base = 0x80200000, fake_ram_size = 4;
+static uint64_t released_at, released_to;
+
+volatile void *ioremap(paddr_t pa, uint64_t size) {
+    assert_int_equal(size, 8);
+    released_at = pa.pa;
+    return &released_to;
+}
+void iounmap(volatile void *va, uint64_t size) {
+    assert_ptr_equal(va, &released_to);
+    assert_int_equal(size, 8);
+}
+uint64_t fake_mmio_read(const volatile void *at, unsigned size) {
+    (void)at, (void)size;
+    fail_msg("nothing is read");
+    return 0;
+}
+void fake_mmio_write(volatile void *at, uint64_t val, unsigned size) {
+    assert_ptr_equal(at, &released_to);
+    assert_int_equal(size, 8);
+    released_to = val;
+}
+
+static void cpu(unsigned reg, const char *method, unsigned cells, uint64_t release) {
+    assert_int_equal(fdt_begin_node(tree, reg == 1 ? "cpu@1" : "cpu@2"), 0);
+    fdt_property_string(tree, "device_type", "cpu");
+    put_u32("reg", reg);
+    fdt_property_string(tree, "enable-method", method);
+    if (cells == 2)
+        fdt_property_u64(tree, "cpu-release-addr", release);
+    else if (cells == 1)
+        put_u32("cpu-release-addr", (uint32_t)release);
+    fdt_end_node(tree);
+}
+
+/* Two CPUs: 1 as given, 2 by a method of its own. */
+static void start_spinning(const char *method, unsigned cells, uint64_t release) {
+    fdt_create(tree, sizeof(space));
+    fdt_finish_reservemap(tree);
+    fdt_begin_node(tree, "");
+    fdt_begin_node(tree, "cpus");
+    put_u32("#address-cells", 1);
+    put_u32("#size-cells", 0);
+    cpu(1, method, cells, release);
+    cpu(2, "psci", 2, 0x2000);
+    fdt_end_node(tree);
+    fdt_end_node(tree);
+    assert_int_equal(fdt_finish(tree), 0);
+    log_clear();
+    firmware_init(tree);
+    spin_table_boot_cpu = NULL;
+    released_at = released_to = 0;
+}
+
+static void spin_table(void **state) {
+    struct boot_cpu b = {.id = 1};
+
+    (void)state;
+    for (unsigned cells = 1; cells <= 2; cells++) {
+        start_spinning("spin-table", cells, 0xd8);
+        assert_logged("CPUs by spin-table");
+        assert_int_equal(firmware_cpu_on(1, paddr(0), 0), -ENODEV);
+        assert_int_equal(spin_table_cpu_on(tree, 1, &b), 0);
+        assert_ptr_equal(spin_table_boot_cpu, &b);
+        assert_int_equal(b.mpidr, 1);
+        assert_int_equal(released_at, 0xd8);
+        assert_int_equal(released_to, fake_ram_base);
+    }
+    assert_int_equal(spin_table_cpu_on(tree, 2, &b), -ENODEV);
+    assert_int_equal(spin_table_cpu_on(tree, 3, &b), -ENODEV);
+}
+
+static void bad_spin_tables(void **state) {
+    struct boot_cpu b = {.id = 1};
+
+    (void)state;
+    for (unsigned cells = 0; cells <= 1; cells++) {
+        start_spinning("spin-table", cells, 0xdc);
+        assert_int_equal(spin_table_cpu_on(tree, 1, &b), -EINVAL);
+        assert_logged("/cpus/cpu@1: cpu-release-addr: expected an address");
+        assert_null(spin_table_boot_cpu);
+        assert_int_equal(released_at, 0);
+    }
+    start_spinning("spin", 2, 0xd8);
+    assert_logged("one CPU");
+    assert_int_equal(spin_table_cpu_on(tree, 1, &b), -ENODEV);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_node_no_call),
@@ -159,6 +253,8 @@ int main(void) {
         cmocka_unit_test(numbers_of_the_standard),
         cmocka_unit_test(numbers_of_the_node),
         cmocka_unit_test(results),
+        cmocka_unit_test(spin_table),
+        cmocka_unit_test(bad_spin_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* The PL011 driver against a model of the registers: what firmware left, a full FIFO, a stuck one,
  * receiving. */
-/* SOURCES: drivers/uart/pl011.c */
+/* SOURCES: drivers/uart/pl011.c drivers/uart/uart.c common/lib/fdt.c */
 #include "captured_log.h"
 
 #include <hv/bits.h>
@@ -96,7 +96,7 @@ static int start(void **state) {
 }
 
 static void never_enabled(void **state) {
-    const struct uart_ops *ops = pl011_driver.init(base);
+    const struct uart_ops *ops = uart_attach(&pl011_driver, base, NULL, 0);
 
     (void)state;
     assert_int_equal(reg[IBRD / 4], 13);
@@ -109,7 +109,7 @@ static void never_enabled(void **state) {
     /* switched off, but with a speed set */
     reg[CR / 4] = 0;
     reg[IBRD / 4] = 26;
-    pl011_driver.init(base);
+    uart_attach(&pl011_driver, base, NULL, 0);
     assert_int_equal(reg[IBRD / 4], 26);
 }
 
@@ -119,7 +119,7 @@ static void set_up_by_firmware(void **state) {
     reg[IBRD / 4] = 26;
     reg[LCR_H / 4] = 0x60;
     reg[CR / 4] = 0xf01;
-    pl011_driver.init(base);
+    uart_attach(&pl011_driver, base, NULL, 0);
     assert_int_equal(reg[IBRD / 4], 26);
     assert_int_equal(reg[LCR_H / 4], 0x60);
     assert_int_equal(reg[CR / 4], 0xf01);
@@ -130,7 +130,7 @@ static void sbsa_subset(void **state) {
 
     (void)state;
     sbsa = true;
-    ops = sbsa_uart_driver.init(base);
+    ops = uart_attach(&sbsa_uart_driver, base, NULL, 0);
     ops->putc('y');
     assert_string_equal(sent, "y");
     assert_int_equal(ops->getc(), -1);
@@ -138,7 +138,7 @@ static void sbsa_subset(void **state) {
 }
 
 static void waits_for_room(void **state) {
-    const struct uart_ops *ops = pl011_driver.init(base);
+    const struct uart_ops *ops = uart_attach(&pl011_driver, base, NULL, 0);
 
     (void)state;
     busy_reads = 100;
@@ -160,7 +160,7 @@ static void waits_for_room(void **state) {
 }
 
 static void tries(void **state) {
-    const struct uart_ops *ops = pl011_driver.init(base);
+    const struct uart_ops *ops = uart_attach(&pl011_driver, base, NULL, 0);
 
     (void)state;
     assert_true(ops->try_putc('a'));
@@ -174,19 +174,19 @@ static void tries(void **state) {
 }
 
 static void receives(void **state) {
-    const struct uart_ops *ops = pl011_driver.init(base);
+    const struct uart_ops *ops = uart_attach(&pl011_driver, base, NULL, 0);
 
     (void)state;
     typed = "k\xff";
     assert_int_equal(ops->getc(), 'k');
     assert_int_equal(ops->getc(), 0xff);
     assert_int_equal(ops->getc(), -1);
-    pl011_driver.set_irq(0, false);
+    uart_set_irq(0, false);
     ops->rx_irq(true); /* has no interrupt */
     assert_false(ops->tx_irq(true));
     assert_null(handler);
     assert_int_equal(reg[IMSC / 4], 0);
-    pl011_driver.set_irq(33, false);
+    uart_set_irq(33, false);
     request_result = -EBUSY;
     ops->rx_irq(true);
     assert_logged("interrupt 33 cannot be had");

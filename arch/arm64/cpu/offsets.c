@@ -18,4 +18,5 @@ void offsets(void) {
     DEFINE(BOOT_CPU_SP, offsetof(struct boot_cpu, sp));
     DEFINE(BOOT_CPU_PERCPU, offsetof(struct boot_cpu, percpu));
     DEFINE(BOOT_CPU_ID, offsetof(struct boot_cpu, id));
+    DEFINE(BOOT_CPU_MPIDR, offsetof(struct boot_cpu, mpidr));
 }

@@ -47,6 +47,10 @@ primary_entry:
     ldr     x30, =primary_mapped
     b       mmu_on
 
+/* A CPU released from a spin-table brings no argument. */
+    .globl spin_table_entry
+spin_table_entry:
+    mov     x0, xzr
 /* PSCI CPU_ON enters here with the MMU off; x0 = struct boot_cpu (virtual), filled by the boot CPU. */
     .globl secondary_entry
 secondary_entry:
@@ -241,7 +245,19 @@ primary_mapped:
     b       .
 
 secondary_mapped:
-    ldr     x1, [x19, #BOOT_CPU_SP]
+    cbnz    x19, 2f
+    /* From a spin-table. One that was given up and comes late finds another's, and stays here. */
+    adrp    x1, spin_table_boot_cpu
+    ldr     x19, [x1, :lo12:spin_table_boot_cpu]
+    ldr     x1, [x19, #BOOT_CPU_MPIDR]
+    mrs     x2, mpidr_el1
+    and     x2, x2, #0xffffffffff   /* Aff3..Aff0, without bits 31:24 */
+    and     x2, x2, #~(0xff << 24)
+    cmp     x1, x2
+    b.eq    2f
+1:  wfe
+    b       1b
+2:  ldr     x1, [x19, #BOOT_CPU_SP]
     mov     sp, x1
     mov     x29, xzr
     adrp    x1, hv_l0_pa_anchor
