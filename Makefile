@@ -346,7 +346,8 @@ lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
 .PHONY: system
-system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) guests
+system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
+    $(F)/u-boot-rpi/.complete guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

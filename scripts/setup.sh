@@ -5,7 +5,8 @@
 #
 #   scripts/setup.sh build|run|test     install what that level needs
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
-#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen u-boot-rpi
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen
+#                                       u-boot-rpi trusted-firmware
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -242,6 +243,13 @@ fetch_u-boot-rpi() {
     cp "$WORK/out/usr/lib/u-boot/rpi_4/u-boot.bin" "$WORK/out/"
 }
 
+# Firmware for EL3, which a machine with secure=on needs below its boot loader.
+fetch_trusted-firmware() {
+    download_source arm-trusted-firmware || die "Trusted Firmware's source cannot be fetched"
+    mkdir "$WORK/out"
+    tar -xf "$WORK"/arm-trusted-firmware_*.orig.tar.* -C "$WORK/out" --strip-components=1
+}
+
 fetch_busybox() {
     download_arm64 busybox-static
     mkdir "$WORK/out"
@@ -327,7 +335,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | trusted-firmware) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

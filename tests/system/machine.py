@@ -13,6 +13,7 @@ import hashlib
 import os
 import pathlib
 import re
+import struct
 import subprocess
 import time
 
@@ -25,6 +26,8 @@ LINUX = BUILD / "fetched/kernel/Image"
 LINUX_BACKPORTS = BUILD / "fetched/kernel-backports/Image"
 INITRD = BUILD / "images/initrd.gz"
 INITRD_STRESS = BUILD / "images/initrd-stress.gz"
+DEBIAN_TREES = BUILD / "fetched/kernel/usr/lib"  # a folder with the kernel's version is below
+U_BOOT_RPI = BUILD / "fetched/u-boot-rpi/u-boot.bin"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
@@ -32,6 +35,9 @@ HOLDFAST_AT = 0x40400000
 SCRIPT_AT = 0x4E000000
 TREE_AT = 0x4F000000
 MODULES_AT = 0x50000000
+
+# On a Raspberry Pi, where U-Boot itself is at 0x80000.
+RPI_AT = {"holdfast": 0x400000, "tree": 0x2000000, "modules": 0x10000000}
 
 CTRL_A3 = "\x01\x01\x01"
 # What may stand before a domain's words on a line, also in the middle of one.
@@ -113,7 +119,9 @@ def die_with_parent():
 
 class Machine:
     """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel), "el3" (by
-    firmware that jumps there) or a disk image."""
+    firmware that jumps there), "rpi" (U-Boot with a script on an SD card; the rest preloaded) or a
+    disk image. A board other than virt is QEMU's name with its options; `board_tree` is the name of
+    its tree in Debian's kernel package (None: QEMU makes it), `serial` which UART is the console."""
 
     def __init__(
         self,
@@ -132,6 +140,8 @@ class Machine:
         holdfast=HOLDFAST,
         options=(),
         board="virt",
+        board_tree=None,
+        serial=0,
         u_boot_commands="",
     ):
         self.name = name
@@ -144,18 +154,22 @@ class Machine:
         self.may_leak = False  # the test makes it so
         self._tag = 0
         self._size = memory
-        self._machine = f"{board},virtualization=on,gic-version={gic}" + (
-            f",{machine}" if machine else ""
-        )
-        command = ["-cpu", cpu, "-smp", str(smp)] + self._memory_options()
+        self._board_tree = board_tree
+        self._machine = board
+        if board.startswith("virt"):
+            self._machine += f",virtualization=on,gic-version={gic}" + (f",{machine}" if machine else "")
+            command = ["-cpu", cpu, "-smp", str(smp)] + self._memory_options()
+        else:
+            command = ["-audio", "driver=none", "-smp", str(smp)] + self._memory_options()
         command += ["-nic", "none", "-display", "none", "-monitor", "none"]
         if icount:
             command += ["-icount", "shift=2,sleep=off"]
         command += options
         self._hardware = list(command)
+        command += ["-serial", "null"] * serial
         command += ["-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"]
-        if boot in ("u-boot", "kernel", "el3"):
-            modules = self._place_modules()
+        if boot in ("u-boot", "kernel", "el3", "rpi"):
+            modules = self._place_modules(RPI_AT["modules"] if boot == "rpi" else MODULES_AT)
             for file, (address, _) in modules.items():
                 command += self._preload(file, address)
             tree = self._tree(modules, chosen, root, hv_bootargs)
@@ -164,6 +178,8 @@ class Machine:
             elif boot == "el3":
                 command += ["-bios", str(BUILD / "guests/firmware.bin")]
                 command += self._preload(holdfast, HOLDFAST_AT) + self._preload(tree, TREE_AT)
+            elif boot == "rpi":
+                command += self._rpi(tree, holdfast)
             else:
                 command += self._u_boot(tree, holdfast)
         else:
@@ -296,9 +312,9 @@ class Machine:
             ]  # fmt: skip
         return ["-m", self._size]
 
-    def _place_modules(self):
+    def _place_modules(self, at):
         """{file or (file, address): (address, size)}, each file once, at the next 2 MiB."""
-        placed, at = {}, MODULES_AT
+        placed = {}
         for domain in self.domains:
             if isinstance(domain.devices, str):
                 domain.devices = self._compile(f"devices-{domain.name}", domain.devices)
@@ -317,7 +333,7 @@ class Machine:
         """QEMU's device tree for this machine, with the domains, compiled."""
         parts = "".join(domain.source(modules) for domain in self.domains)
         source = (
-            qemu_tree(self._machine, self._hardware)
+            (debian_tree(self._board_tree) if self._board_tree else qemu_tree(self._machine, self._hardware))
             + "/ {\nchosen {\n#address-cells = <2>;\n#size-cells = <2>;\n"
             + f'xen,xen-bootargs = "audit {hv_bootargs}";\n{chosen}{parts}}};\n{root}}};\n'
         )
@@ -331,6 +347,34 @@ class Machine:
         subprocess.run(command, check=True)
         return tree
 
+    @staticmethod
+    def _make_script(script, image):
+        subprocess.run(
+            ["mkimage", "-A", "arm64", "-T", "script", "-C", "none", "-d", script, image],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def _rpi(self, tree, holdfast):
+        """Debian's U-Boot for the board, which finds a script on the SD card and starts what is preloaded
+        (the model reads the card at 1 MB/s)."""
+        script, image, card = (self.directory / name for name in ("boot.cmd", "boot.scr", "card.img"))
+        script.write_text(f"booti {RPI_AT['holdfast']:#x} - {RPI_AT['tree']:#x}\n", encoding="ascii")
+        self._make_script(script, image)
+        start, sectors = 2048, 6144
+        entry = b"\x80\xfe\xff\xff\x04\xfe\xff\xff" + struct.pack("<II", start, sectors)  # FAT16
+        card.write_bytes((bytes(446) + entry).ljust(510, b"\0") + b"\x55\xaa")
+        os.truncate(card, (start + sectors) * 512)  # a power of two
+        fat = f"{card}@@{start * 512}"
+        subprocess.run(["mformat", "-i", fat, "-T", str(sectors), "-h", "4", "-s", "32", "::"], check=True)
+        subprocess.run(["mcopy", "-i", fat, image, "::/"], check=True)
+        return (
+            ["-kernel", str(U_BOOT_RPI), "-drive", f"if=sd,format=raw,file={card}"]
+            + ["-dtb", str(next(DEBIAN_TREES.glob(f"*/{self._board_tree}")))]
+            + self._preload(holdfast, RPI_AT["holdfast"])
+            + self._preload(tree, RPI_AT["tree"])
+        )
+
     def _u_boot(self, tree, holdfast):
         """U-Boot that starts the preloaded image without delay."""
         script, settings = self.directory / "boot.cmd", self.directory / "env.txt"
@@ -341,11 +385,7 @@ class Machine:
             f"bootcmd=source {SCRIPT_AT:#x}; poweroff\n",
             encoding="ascii",
         )
-        subprocess.run(
-            ["mkimage", "-A", "arm64", "-T", "script", "-C", "none", "-d", script, image],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        self._make_script(script, image)
         subprocess.run(["mkenvimage", "-s", "0x40000", "-o", environment, settings], check=True)
         os.truncate(environment, 64 << 20)
         return (
@@ -357,16 +397,23 @@ class Machine:
         )
 
 
+def debian_tree(name):
+    """Device tree source of a board, as Debian's kernel package has it."""
+    command = ["dtc", "-q", "-I", "dtb", "-O", "dts", next(DEBIAN_TREES.glob(f"*/{name}"))]
+    return subprocess.run(command, check=True, capture_output=True, encoding="ascii").stdout
+
+
 def qemu_tree(machine, options):
     """Device tree source of a QEMU machine."""
     directory = BUILD / "tests/trees"
     directory.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(" ".join([machine] + options).encode()).hexdigest()[:16]
     path = directory / f"{key}.dts"
+    fixed = ",dtb-randomness=off" if machine.startswith("virt") else ""
     if not path.exists():
         raw = directory / f"{key}.{os.getpid()}.dtb"
         subprocess.run(
-            ["qemu-system-aarch64", "-M", f"{machine},dtb-randomness=off,dumpdtb={raw}"] + options,
+            ["qemu-system-aarch64", "-M", f"{machine}{fixed},dumpdtb={raw}"] + options,
             check=True,
             capture_output=True,
         )
