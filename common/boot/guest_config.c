@@ -41,17 +41,26 @@ static bool is_one_of(const char *s, const char *const *list, unsigned n) {
     return false;
 }
 
-/* One cell. -ENOENT only when `optional`; any other failure has been told. */
-static int read_u32(const struct guest_config *cfg, const char *prop, bool optional,
-                    uint32_t *out) {
-    int rc = fdt_u32(cfg->fdt, cfg->node, prop, out);
+int guest_read_number(const struct guest_config *cfg, int node, const char *prop, uint32_t min,
+                      uint32_t max, uint32_t *out) {
+    uint32_t n;
+    int rc = fdt_u32(cfg->fdt, node, prop, &n);
 
-    if (rc == -ENOENT && !optional)
-        return guest_error(cfg, cfg->node, prop, "expected 1 cell, got nothing");
-    if (rc == -EINVAL)
-        return guest_error(cfg, cfg->node, prop, "expected 1 cell, got %d bytes",
-                           prop_len(cfg, cfg->node, prop));
-    return rc;
+    if (rc == -ENOENT)
+        return 0;
+    if (rc)
+        return guest_error(cfg, node, prop, "expected 1 cell, got %d bytes",
+                           prop_len(cfg, node, prop));
+    if (n < min || n > max)
+        return guest_error(cfg, node, prop, "expected %u to %u, got %u", min, max, n);
+    *out = n;
+    return 0;
+}
+
+/* Of the domain's node. */
+static int read_number(const struct guest_config *cfg, const char *prop, uint32_t min, uint32_t max,
+                       uint32_t *out) {
+    return guest_read_number(cfg, cfg->node, prop, min, max, out);
 }
 
 static int read_name(struct guest_config *cfg) {
@@ -72,15 +81,13 @@ static int read_name(struct guest_config *cfg) {
 }
 
 static int read_cpus(struct guest_config *cfg) {
-    uint32_t n;
-    int rc = read_u32(cfg, "cpus", false, &n);
+    uint32_t n = 0;
+    int rc = read_number(cfg, "cpus", 1, GUEST_MAX_VCPUS, &n);
 
-    if (rc)
-        return rc;
-    if (n == 0 || n > GUEST_MAX_VCPUS)
-        return guest_error(cfg, cfg->node, "cpus", "expected 1 to %u, got %u", GUEST_MAX_VCPUS, n);
+    if (!rc && !n)
+        return guest_error(cfg, cfg->node, "cpus", "expected 1 cell, got nothing");
     cfg->vcpus = n;
-    return 0;
+    return rc;
 }
 
 static int read_memory(struct guest_config *cfg) {
@@ -99,84 +106,23 @@ static int read_memory(struct guest_config *cfg) {
     return 0;
 }
 
+/* At least what a guest with a console needs, in whole distributor registers. */
 static int read_spis(struct guest_config *cfg) {
-    uint32_t n;
-    int rc = read_u32(cfg, "nr_spis", true, &n);
+    uint32_t n = 0;
+    int rc = read_number(cfg, "nr_spis", 0, GUEST_SPIS_MAX, &n);
 
-    if (rc == -ENOENT) {
-        /* What a guest with a console needs, in whole distributor registers. */
-        cfg->nr_spis = cfg->vpl011 ? 32 : 0;
-        return 0;
-    }
-    if (rc)
-        return rc;
-    if (n > GUEST_SPIS_MAX)
-        return guest_error(cfg, cfg->node, "nr_spis", "expected at most %u, got %u", GUEST_SPIS_MAX,
-                           n);
     cfg->nr_spis = ALIGN_UP(n, 32u);
     if (cfg->vpl011 && cfg->nr_spis <= GUEST_VPL011_SPI - 32)
         cfg->nr_spis = 32;
-    return 0;
+    return rc;
 }
 
 static int read_p2m_size(struct guest_config *cfg) {
-    uint32_t mib;
-    int rc = read_u32(cfg, "xen,domain-p2m-mem-mb", true, &mib);
+    uint32_t mib = 0;
+    int rc = read_number(cfg, "xen,domain-p2m-mem-mb", 1, 4096, &mib);
 
-    if (rc == -ENOENT)
-        return 0;
-    if (rc)
-        return rc;
-    if (mib == 0 || mib > 4096)
-        return guest_error(cfg, cfg->node, "xen,domain-p2m-mem-mb",
-                           "expected 1 to 4096 MiB, got %u", mib);
     cfg->p2m_bytes = MB(mib);
-    return 0;
-}
-
-static int read_grant_version(struct guest_config *cfg) {
-    uint32_t version;
-    int rc = read_u32(cfg, "max_grant_version", true, &version);
-
-    if (rc == -ENOENT)
-        return 0;
-    if (rc)
-        return rc;
-    if (version != 1 && version != 2)
-        return guest_error(cfg, cfg->node, "max_grant_version", "expected 1 or 2, got %u", version);
-    cfg->max_grant_version = version;
-    return 0;
-}
-
-/* How large a grant table, and how much of others' it may map: property, least, most. */
-static int read_grant_frames(struct guest_config *cfg, const char *prop, uint32_t min, uint32_t max,
-                             uint32_t *out) {
-    uint32_t n;
-    int rc = read_u32(cfg, prop, true, &n);
-
-    if (rc == -ENOENT)
-        return 0;
-    if (rc)
-        return rc;
-    if (n < min || n > max)
-        return guest_error(cfg, cfg->node, prop, "expected %u to %u, got %u", min, max, n);
-    *out = n;
-    return 0;
-}
-
-static int read_event_channels(struct guest_config *cfg) {
-    static const char prop[] = "max_event_channels";
-    uint32_t n;
-    int rc = read_u32(cfg, prop, true, &n);
-
-    if (rc == -ENOENT)
-        return 0;
-    if (rc)
-        return rc;
-    if (!n || n > GUEST_EVTCHNS_MAX)
-        return guest_error(cfg, cfg->node, prop, "expected 1 to %u, got %u", GUEST_EVTCHNS_MAX, n);
-    cfg->max_evtchn_port = n;
-    return 0;
+    return rc;
 }
 
 /* on-poweroff and its like, and how often a domain that fails is started again. */
@@ -200,8 +146,7 @@ static int read_ends(struct guest_config *cfg) {
                 "expected \"destroy\", \"restart\", \"preserve\" or \"halt-machine\"");
         cfg->on_end[i] = (enum end_action)a;
     }
-    rc = read_u32(cfg, "restart-limit", true, &cfg->restart_limit);
-    return rc == -ENOENT ? 0 : rc;
+    return read_number(cfg, "restart-limit", 0, UINT32_MAX, &cfg->restart_limit);
 }
 
 /* A list of strings; "control" is the one there is. */
@@ -430,17 +375,17 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) {
     if (!rc)
         rc = read_p2m_size(cfg);
     if (!rc)
-        rc = read_grant_version(cfg);
+        rc = read_number(cfg, "max_grant_version", 1, 2, &cfg->max_grant_version);
     if (!rc)
-        rc = read_grant_frames(cfg, "max_grant_frames", 1, GUEST_GRANT_FRAMES_MAX,
-                               &cfg->max_grant_frames);
+        rc =
+            read_number(cfg, "max_grant_frames", 1, GUEST_GRANT_FRAMES_MAX, &cfg->max_grant_frames);
     if (!rc)
-        rc = read_grant_frames(cfg, "max_maptrack_frames", 0, GUEST_MAPTRACK_FRAMES_MAX,
-                               &cfg->max_maptrack_frames);
+        rc = read_number(cfg, "max_maptrack_frames", 0, GUEST_MAPTRACK_FRAMES_MAX,
+                         &cfg->max_maptrack_frames);
     if (!rc)
         rc = read_ends(cfg);
     if (!rc)
-        rc = read_event_channels(cfg);
+        rc = read_number(cfg, "max_event_channels", 1, GUEST_EVTCHNS_MAX, &cfg->max_evtchn_port);
     if (!rc)
         rc = read_capabilities(cfg);
     if (!rc)

@@ -13,20 +13,6 @@
 
 #define CAP_PERIOD_US 30000u
 
-/* A cell from min to max; *out stays when there is none. */
-static int read_number(const struct guest_config *cfg, int node, const char *prop, uint32_t min,
-                       uint32_t max, uint32_t *out) {
-    uint32_t n;
-    int rc = fdt_u32(cfg->fdt, node, prop, &n);
-
-    if (rc == -ENOENT)
-        return 0;
-    if (rc || n < min || n > max)
-        return guest_error(cfg, node, prop, "expected a number from %u to %u", min, max);
-    *out = n;
-    return 0;
-}
-
 static int read_pool(const struct guest_config *cfg, struct sched_params *p) {
     uint32_t phandle;
     int rc = fdt_u32(cfg->fdt, cfg->node, "domain-cpupool", &phandle);
@@ -42,11 +28,11 @@ static int read_pool(const struct guest_config *cfg, struct sched_params *p) {
 /* Of the domain's node, or of a vCPU's where it differs. */
 static int read_budget(const struct guest_config *cfg, int node, struct sched_params *p) {
     uint32_t budget = 0, period = 0;
-    int rc = read_number(cfg, node, "holdfast,budget-us", 10, SCHED_PERIOD_MAX_US, &budget);
+    int rc = guest_read_number(cfg, node, "holdfast,budget-us", 10, SCHED_PERIOD_MAX_US, &budget);
 
     if (!rc)
-        rc = read_number(cfg, node, "holdfast,period-us", SCHED_PERIOD_MIN_US, SCHED_PERIOD_MAX_US,
-                         &period);
+        rc = guest_read_number(cfg, node, "holdfast,period-us", SCHED_PERIOD_MIN_US,
+                               SCHED_PERIOD_MAX_US, &period);
     if (rc || (!budget && !period))
         return rc;
     if (!budget || !period || budget > period)
@@ -63,9 +49,9 @@ static int read_domain(const struct guest_config *cfg, struct sched_params *p) {
     int rc = read_pool(cfg, p);
 
     if (!rc)
-        rc = read_number(cfg, cfg->node, "holdfast,weight", 1, SCHED_WEIGHT_MAX, &p->weight);
+        rc = guest_read_number(cfg, cfg->node, "holdfast,weight", 1, SCHED_WEIGHT_MAX, &p->weight);
     if (!rc)
-        rc = read_number(cfg, cfg->node, "holdfast,cap", 1, 100, &cap);
+        rc = guest_read_number(cfg, cfg->node, "holdfast,cap", 1, 100, &cap);
     if (!rc && cap && cap < 100) {
         p->period_us = CAP_PERIOD_US;
         p->budget_us = CAP_PERIOD_US / 100 * cap;

@@ -14,6 +14,7 @@
 #include <hv/iommu.h>
 #include <hv/irq.h>
 #include <hv/mm.h>
+#include <hv/modules.h>
 #include <hv/monitor.h>
 #include <hv/p2m.h>
 #include <hv/passthrough.h>
@@ -42,12 +43,24 @@ static paddr_t table_page(void) {
     return boot_mem_alloc(PAGE_SIZE, PAGE_SIZE);
 }
 
+/* Modules are what domains are made from again and again: nobody writes there any more. */
+static void map_bank(uint64_t from, uint64_t end) {
+    while (from < end) {
+        struct boot_module m = module_pages_from(from);
+        uint64_t ro = m.size ? MIN(m.start, end) : end, rw = MIN(ro + m.size, end);
+
+        mmu_map_ram(paddr(from), ro - from, true, table_page);
+        mmu_map_ram(paddr(ro), rw - ro, false, table_page);
+        from = rw;
+    }
+}
+
 static void map_all_ram(void) {
     paddr_t start;
     uint64_t size;
 
     for (unsigned i = 0; boot_mem_bank(i, &start, &size); i++)
-        mmu_map_ram(start, size, table_page);
+        map_bank(start.pa, start.pa + size);
 }
 
 /* Without a device tree there is no console to say so on. */

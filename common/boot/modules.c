@@ -1,5 +1,6 @@
 /* Boot modules: checked once against RAM, reserved memory and each other, then reserved for ever.
  */
+#include <hv/bits.h>
 #include <hv/mm.h>
 #include <hv/modules.h>
 
@@ -24,6 +25,19 @@ bool modules_touch(const struct boot_module *m) {
         if (modules_overlap(m, &claimed[i]))
             return true;
     return false;
+}
+
+struct boot_module module_pages_from(uint64_t from) {
+    struct boot_module first = {UINT64_MAX, 0};
+
+    for (unsigned i = 0; i < nr_claimed; i++) {
+        uint64_t end = ALIGN_UP(claimed[i].start + claimed[i].size, PAGE_SIZE);
+        uint64_t start = MAX(ALIGN_DOWN(claimed[i].start, PAGE_SIZE), from);
+
+        if (start < end && start < first.start)
+            first = (struct boot_module){start, end - start};
+    }
+    return first;
 }
 
 const char *module_check(const struct boot_module *m) {

@@ -65,4 +65,8 @@ int guest_config_parse(const void *fdt, int node, struct guest_config *cfg) __mu
 int guest_error(const struct guest_config *cfg, int node, const char *prop, const char *fmt, ...)
     __printf(4, 5);
 
+/* One cell of a node, from min to max; *out stays when there is none. -EINVAL after the line. */
+int guest_read_number(const struct guest_config *cfg, int node, const char *prop, uint32_t min,
+                      uint32_t max, uint32_t *out) __must_check;
+
 #endif

@@ -19,6 +19,9 @@ struct boot_module {
 const char *module_check(const struct boot_module *m);
 /* Reserves a checked module, now and for ever. NULL, or what is wrong. */
 const char *module_claim(const struct boot_module *m);
+/* The pages of the first claimed module that has any at or above `from`, which begins a page, from
+ * there on; size 0: there is none. No page of a module is anybody else's. */
+struct boot_module module_pages_from(uint64_t from);
 /* Whether a claimed module has a byte of [m]. */
 bool modules_touch(const struct boot_module *m);
 /* Whether two modules share a byte. */

@@ -58,3 +58,13 @@ def test_ends_and_what_follows():
         machine.expect(r"\(HF\) d4: last: its end is the machine's: powering off")
         assert machine.wait_exit() == 0
     assert len(re.findall(r"\(HF\) d2: crashing: is restarted", machine.log())) == 2
+
+
+def test_each_life_starts_from_the_original():
+    """A guest destroys all of its memory before it resets itself, and finds its image whole again."""
+    with Machine("scribble", [bare("scribble", "scribble.bin"), bare("idle", "idle.bin")]) as machine:
+        for _ in range(3):
+            machine.expect("image intact")
+            machine.expect(r"\(HF\) d1: scribble: reboots")
+        log = machine.log()
+    assert "image changed" not in log

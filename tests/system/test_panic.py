@@ -1,12 +1,15 @@
 """The report of Holdfast's own trouble, provoked with QEMU's gdb stub wherever a CPU is."""
 
+import os
 import socket
+import subprocess
 
 import pytest
 
-from machine import Machine
+from machine import BUILD, MODULES_AT, ROOT, Domain, Machine
 
 SP, PC = 0x1F, 0x20  # gdb's numbers of AArch64 registers
+DIRECT_MAP = 0x800000000000  # asm/layout.h
 
 
 class Stub:
@@ -46,13 +49,23 @@ class Stub:
         self._send("c")
 
 
-@pytest.fixture(name="idle")
-def idle_machine(request, tmp_path):
+def halted(request, tmp_path, domains):
     path = tmp_path / "gdb"
     options = ["-gdb", f"unix:{path},server=on,wait=off"]
-    with Machine(f"panic-{request.node.originalname}", [], options=options) as machine:
-        machine.expect(r"\(HF\) 0 of 0 domains started")
+    with Machine(f"panic-{request.node.originalname}", domains, options=options) as machine:
+        machine.expect(rf"\(HF\) {len(domains)} of {len(domains)} domains started")
         yield machine, Stub(path)
+
+
+@pytest.fixture(name="idle")
+def idle_machine(request, tmp_path):
+    yield from halted(request, tmp_path, [])
+
+
+@pytest.fixture(name="with_module")
+def machine_with_module(request, tmp_path):
+    kernel = BUILD / "guests/idle.bin"
+    yield from halted(request, tmp_path, [Domain("idle", memory_mib=16, kernel=kernel, ramdisk=None)])
 
 
 def test_a_fault_is_reported(idle):
@@ -79,4 +92,21 @@ def test_a_stack_that_overflows_is_reported(idle):
     machine.send("h")  # ends the WFI
     machine.expect(r"\(HF\) panic on CPU 0: stack overflow in the hypervisor")
     machine.expect(r"call trace:")
+    machine.expect(r"machine stopped")
+
+
+def test_modules_are_read_only(with_module):
+    """What a domain starts from is written by nobody, Holdfast's own memset() among them."""
+    machine, stub = with_module
+    elf = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
+    listing = subprocess.run(["nm", elf], check=True, capture_output=True, text=True).stdout
+    memset = next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(" memset"))
+    stub.choose(0)
+    for register, value in enumerate((DIRECT_MAP + MODULES_AT, 0, 64)):
+        stub.write(register, value)
+    stub.write(PC, memset)
+    stub.go_on()
+    machine.send("h")  # ends the WFI
+    machine.expect(rf"fault: permission, write; far {DIRECT_MAP + MODULES_AT:016x}")
+    machine.expect(r"call trace:\r*\n[^\n]*  memset")
     machine.expect(r"machine stopped")

@@ -93,7 +93,8 @@ static uint64_t *next_table(unsigned level, uint64_t *e, paddr_t (*alloc)(void))
 }
 
 /* Maps the piece at va that one descriptor can, and returns its size. */
-static uint64_t map_piece(uint64_t va, uint64_t pa, uint64_t size, paddr_t (*alloc)(void)) {
+static uint64_t map_piece(uint64_t va, uint64_t pa, uint64_t size, pte_t attr,
+                          paddr_t (*alloc)(void)) {
     uint64_t *t = hv_l0;
 
     for (unsigned level = 0;; level++) {
@@ -102,29 +103,30 @@ static uint64_t map_piece(uint64_t va, uint64_t pa, uint64_t size, paddr_t (*all
         uint64_t *e = &t[(va >> shift) & 511];
 
         if (level && size >= piece && IS_ALIGNED(pa, piece) && IS_ALIGNED(va, piece)) {
-            WRITE_ONCE(*e, pte_make_leaf(pa, level, RAM_RW));
+            WRITE_ONCE(*e, pte_make_leaf(pa, level, attr));
             return piece;
         }
         t = next_table(level + 1, e, alloc);
     }
 }
 
-static void map_span(uint64_t from, uint64_t to, paddr_t (*alloc)(void)) {
+static void map_span(uint64_t from, uint64_t to, pte_t attr, paddr_t (*alloc)(void)) {
     while (from < to)
-        from += map_piece(DIRECTMAP_VA + from, from, to - from, alloc);
+        from += map_piece(DIRECTMAP_VA + from, from, to - from, attr, alloc);
 }
 
-void mmu_map_ram(paddr_t pa, uint64_t size, paddr_t (*alloc)(void)) {
+void mmu_map_ram(paddr_t pa, uint64_t size, bool writable, paddr_t (*alloc)(void)) {
+    pte_t attr = writable ? RAM_RW : RAM_RO;
     uint64_t from = ALIGN_UP(pa.pa, PAGE_SIZE), to = ALIGN_DOWN(pa.pa + size, PAGE_SIZE);
     uint64_t ro_start = hv_image_pa, ro_end = hv_image_pa + (uint64_t)(_erodata - _start);
 
     if (to >> DIRECTMAP_BITS)
         panic("memory up to 0x%llx: expected below 2^%u", (unsigned long long)to, DIRECTMAP_BITS);
     if (from < ro_end && to > ro_start) {
-        map_span(from, MAX(from, ro_start), alloc);
-        map_span(MIN(to, ro_end), to, alloc);
+        map_span(from, MAX(from, ro_start), attr, alloc);
+        map_span(MIN(to, ro_end), to, attr, alloc);
     } else {
-        map_span(from, to, alloc);
+        map_span(from, to, attr, alloc);
     }
     __asm__ volatile("dsb ishst\n\tisb" ::: "memory");
 }

@@ -16,9 +16,9 @@ const void *mmu_early_fdt(paddr_t pa);
  * replaces it. */
 volatile void *mmu_early_device(paddr_t pa);
 /*
- * Maps [pa, pa+size) of RAM into the direct map, RW, never executable, but for the hypervisor's own
+ * Maps [pa, pa+size) of RAM into the direct map, never executable, but for the hypervisor's own
  * text and constants. Table pages come from alloc(), which returns free RAM (mapped or not).
  */
-void mmu_map_ram(paddr_t pa, uint64_t size, paddr_t (*alloc)(void));
+void mmu_map_ram(paddr_t pa, uint64_t size, bool writable, paddr_t (*alloc)(void));
 
 #endif
