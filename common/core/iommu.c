@@ -155,6 +155,7 @@ int iommu_domain_create(struct p2m *p2m, enum iommu_mode mode, struct iommu_doma
     if (!dom)
         return -ENOMEM;
     dom->p2m = p2m;
+    page_list_init(&dom->unlinked);
     dom->shared = can_share(p2m, mode, &limits);
     rc = take_vmid(&dom->table.vmid);
     if (!rc) {

@@ -21,6 +21,9 @@ struct iommu_domain {
     struct page_list pool; /* free table pages, all zero */
     uint32_t pool_free, pool_total;
     uint64_t mapped_pages;
+    /* Of an operation on several pages: what is to be flushed, and tables that wait for that. */
+    uint64_t stale, stale_end;
+    struct page_list unlinked;
 };
 
 /* ---- iommu.c ---- */

@@ -159,6 +159,11 @@ static bool beyond(const struct iommu_domain *dom, gfn_t g, uint64_t nr) {
     return g.gfn + nr > 1ULL << (dom->pt.addr_bits - PAGE_SHIFT);
 }
 
+static void entry_written(struct iommu_domain *dom, const pte_t *entry) {
+    if (dom->pt.ops->written)
+        dom->pt.ops->written(&dom->pt, entry, sizeof(*entry));
+}
+
 static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     struct iommu_domain *dom = arg;
     struct pt_request rq = {.want = PT_MAP,
@@ -166,10 +171,17 @@ static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_typ
                             .size = nr << PAGE_SHIFT,
                             .pa = m.mfn << PAGE_SHIFT,
                             .attr = leaf_attr(t)};
+    struct pt_gap gap = {0, false};
     int64_t needed;
 
     if (beyond(dom, g, nr))
         return rq.attr ? -ERANGE : 0;
+    if (nr == 1) {
+        const pte_t *entry = pt_find_slot(&dom->pt, rq.va, &gap);
+
+        if (entry ? !pte_is_valid(*entry) : !gap.blocked)
+            return rq.attr && gap.missing > dom->pool_free ? -ENOMEM : 0;
+    }
     needed = pt_tables_needed(&dom->pt, &rq);
     if (needed == -EEXIST) {
         /* What is there goes first: its splits, and at most a new set of tables for the range. */
@@ -183,6 +195,16 @@ static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_typ
     return needed < 0 ? (int)needed : needed > dom->pool_free ? -ENOMEM : 0;
 }
 
+static void map_page(struct iommu_domain *dom, const struct pt_request *rq) {
+    struct pt_gap gap;
+    pte_t *entry = pt_find_slot(&dom->pt, rq->va, &gap);
+
+    if (!entry)
+        entry = pt_add_slot(&dom->pt, rq->va);
+    pt_fill_slot(&dom->pt, entry, pte_make_leaf(rq->pa, PT_LEVELS - 1, rq->attr));
+    entry_written(dom, entry);
+}
+
 static void mirror_map(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     struct iommu_domain *dom = arg;
     struct pt_request rq = {.want = PT_MAP,
@@ -193,30 +215,82 @@ static void mirror_map(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t
 
     if (!rq.attr)
         return;
-    pt_map(&dom->pt, &rq);
+    if (nr == 1)
+        map_page(dom, &rq);
+    else
+        pt_map(&dom->pt, &rq);
     dom->mapped_pages += nr;
     dsb(st); /* the guest tells its device only after this */
 }
 
-static int mirror_unmap(void *arg, gfn_t g, uint64_t nr) {
-    struct iommu_domain *dom = arg;
-    struct pt_request rq = {.want = PT_UNMAP, .va = g.gfn << PAGE_SHIFT, .size = nr << PAGE_SHIFT};
+static int flush(struct iommu_domain *dom, uint64_t va, uint64_t size) {
+    int rc = iommu_flush_domain(dom, va, size);
+
+    if (rc)
+        iommu_domain_fail(dom, "its IOMMU did not confirm that DMA to freed memory has ended");
+    return rc;
+}
+
+/* The page is to be flushed with those around it. */
+static void add_stale(struct iommu_domain *dom, uint64_t va) {
+    if (!dom->stale_end)
+        dom->stale = va;
+    dom->stale = MIN(dom->stale, va);
+    dom->stale_end = MAX(dom->stale_end, va + PAGE_SIZE);
+}
+
+static int flush_stale(struct iommu_domain *dom) {
+    struct page_info *table;
+    int rc;
+
+    if (!dom->stale_end)
+        return 0;
+    rc = flush(dom, dom->stale, dom->stale_end - dom->stale);
+    dom->stale_end = 0;
+    while (unlikely((table = page_list_pop(&dom->unlinked)) != NULL))
+        give_table(&dom->pt, page_to_virt(table));
+    return rc;
+}
+
+/* A last-level entry, which need not be remembered: no second pass. */
+static void unmap_page(struct iommu_domain *dom, uint64_t va, pte_t *entry) {
+    pt_empty_slot(&dom->pt, va, entry, &dom->unlinked);
+    entry_written(dom, entry);
+    dom->mapped_pages--;
+    add_stale(dom, va);
+}
+
+static int unmap_range(struct iommu_domain *dom, uint64_t va, uint64_t size) {
+    struct pt_request rq = {.want = PT_UNMAP, .va = va, .size = size};
     struct pt_parked parked;
     int rc = 0;
 
-    if (beyond(dom, g, nr)) {
-        if (beyond(dom, g, 1))
-            return dom->unsafe ? -EIO : 0;
-        rq.size = (1ULL << dom->pt.addr_bits) - rq.va;
-    }
     pt_park(&dom->pt, &rq, &parked);
-    if (parked.any) {
-        rc = iommu_flush_domain(dom, rq.va, rq.size);
-        if (rc)
-            iommu_domain_fail(dom, "its IOMMU did not confirm that DMA to freed memory has ended");
-    }
+    if (parked.any)
+        rc = flush(dom, va, size);
     pt_reap(&dom->pt, &rq, &parked, forget_leaf, dom);
-    return dom->unsafe ? -EIO : rc;
+    return rc;
+}
+
+static int mirror_unmap(void *arg, gfn_t g, uint64_t nr, bool more) {
+    uint64_t va = g.gfn << PAGE_SHIFT, size = nr << PAGE_SHIFT;
+    struct iommu_domain *dom = arg;
+    struct pt_gap gap = {0, true};
+    pte_t *entry = NULL;
+    int rc = 0, settled;
+
+    if (beyond(dom, g, nr))
+        size = beyond(dom, g, 1) ? 0 : (1ULL << dom->pt.addr_bits) - va;
+    if (size == PAGE_SIZE)
+        entry = pt_find_slot(&dom->pt, va, &gap);
+    if (entry && pte_is_valid(*entry))
+        unmap_page(dom, va, entry);
+    else if (size && !entry && gap.blocked)
+        rc = unmap_range(dom, va, size);
+    if (more)
+        return 0;
+    settled = flush_stale(dom);
+    return dom->unsafe || settled ? -EIO : rc;
 }
 
 /* ---- the audit: invariant 17 ---- */
@@ -315,12 +389,15 @@ static void shared_map(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t
     dsb(st);
 }
 
-static int shared_unmap(void *arg, gfn_t g, uint64_t nr) {
+static int shared_unmap(void *arg, gfn_t g, uint64_t nr, bool more) {
     struct iommu_domain *dom = arg;
-    int rc = iommu_flush_domain(dom, g.gfn << PAGE_SHIFT, nr << PAGE_SHIFT);
+    int rc;
 
-    if (rc)
-        iommu_domain_fail(dom, "its IOMMU did not confirm that DMA to freed memory has ended");
+    add_stale(dom, g.gfn << PAGE_SHIFT);
+    add_stale(dom, (g.gfn + nr - 1) << PAGE_SHIFT);
+    if (more)
+        return 0;
+    rc = flush_stale(dom);
     return dom->unsafe ? -EIO : rc;
 }
 

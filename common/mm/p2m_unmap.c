@@ -91,17 +91,17 @@ static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
 }
 
 /* The device's view goes before any frame is let go. False: it could not be made sure of. */
-static bool unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size) {
+static bool unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size, bool more) {
     return likely(!p2m->mirror) ||
-           !p2m->mirror->unmap(p2m->mirror_arg, gfn(va >> PAGE_SHIFT), size >> PAGE_SHIFT);
+           !p2m->mirror->unmap(p2m->mirror_arg, gfn(va >> PAGE_SHIFT), size >> PAGE_SHIFT, more);
 }
 
-/* drop_leaf() for one page, without the run. */
-static void drop_page(struct p2m *p2m, uint64_t va, pte_t old) {
+/* drop_leaf() for one page, without the run. `leak`: a device may still reach it. */
+static void drop_page(struct p2m *p2m, uint64_t va, pte_t old, bool leak) {
     struct page_info *page = mfn_to_page(mfn(pte_addr(old) >> PAGE_SHIFT));
     enum p2m_type t = p2m_pte_type(old);
 
-    if (unlikely(!unmap_mirror(p2m, va, PAGE_SIZE)))
+    if (unlikely(leak))
         mark_leaked(p2m, t, page, 1);
     if (p2m_type_in(t, P2M_TRACKED))
         page_set_gfn(page, gfn(va >> PAGE_SHIFT), INVALID_GFN);
@@ -126,7 +126,7 @@ static void remove_page(struct p2m *p2m, uint64_t va, pte_t *entry) {
         tlb_flush_vmid(p2m->vttbr);
     while (unlikely((table = page_list_pop(&unlinked)) != NULL))
         p2m->pt.ops->give(&p2m->pt, page_to_virt(table));
-    drop_page(p2m, va, old);
+    drop_page(p2m, va, old, !unmap_mirror(p2m, va, PAGE_SIZE, false));
 }
 
 /* The entry is invalid between break and make, and the count of the table does not change. */
@@ -135,7 +135,7 @@ void p2m_replace_page_locked(struct p2m *p2m, uint64_t va, pte_t *entry, pte_t l
 
     WRITE_ONCE(*entry, 0);
     tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);
-    drop_page(p2m, va, old);
+    drop_page(p2m, va, old, !unmap_mirror(p2m, va, PAGE_SIZE, false));
     WRITE_ONCE(*entry, leaf);
 }
 
@@ -147,7 +147,7 @@ void p2m_remove_locked(struct p2m *p2m, uint64_t va, uint64_t size) {
     ASSERT(rw_is_write_held(&p2m->lock));
     pt_park(&p2m->pt, &rq, &parked);
     flush_removed(p2m, va, size, &parked);
-    d.leak = !unmap_mirror(p2m, va, size);
+    d.leak = !unmap_mirror(p2m, va, size, false);
     pt_reap(&p2m->pt, &rq, &parked, drop_leaf, &d);
     finish_run(&d);
 }
@@ -270,6 +270,7 @@ void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr) {
     pte_t old[P2M_GRANT_BATCH] = {0}, *entry;
     unsigned removed = 0, last = 0;
     struct page_info *table;
+    bool leak = false;
 
     BUG_ON(nr > P2M_GRANT_BATCH);
     write_lock(&p2m->lock);
@@ -288,8 +289,11 @@ void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr) {
         tlb_flush_vmid(p2m->vttbr);
     while (unlikely((table = page_list_pop(&unlinked)) != NULL))
         p2m->pt.ops->give(&p2m->pt, page_to_virt(table));
+    for (unsigned i = 0; unlikely(p2m->mirror != NULL) && i < nr; i++)
+        if (!batch[i].rc)
+            leak = !unmap_mirror(p2m, batch[i].g.gfn << PAGE_SHIFT, PAGE_SIZE, i != last);
     for (unsigned i = 0; i < nr; i++)
         if (!batch[i].rc)
-            drop_page(p2m, batch[i].g.gfn << PAGE_SHIFT, old[i]);
+            drop_page(p2m, batch[i].g.gfn << PAGE_SHIFT, old[i], leak);
     write_unlock(&p2m->lock);
 }

@@ -84,14 +84,12 @@ int64_t pt_tables_needed(const struct pt *pt, const struct pt_request *rq) {
 
 static void write_entry(struct pt *pt, pte_t *e, pte_t value) {
     WRITE_ONCE(*e, value);
-    if (pt->ops->written)
-        pt->ops->written(pt, e, sizeof(*e));
+    pt_written(pt, e);
 }
 
 static void link_table(struct pt *pt, pte_t *e, const pte_t *table) {
     pt_link_table(e, table);
-    if (pt->ops->written)
-        pt->ops->written(pt, e, sizeof(*e));
+    pt_written(pt, e);
 }
 
 static void map_level(struct pt *pt, const struct pt_request *rq, unsigned level, pte_t *table,

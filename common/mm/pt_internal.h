@@ -32,6 +32,12 @@ static inline bool pt_in_range(const struct pt *pt, uint64_t va, uint64_t size) 
     return va <= limit && size <= limit - va;
 }
 
+/* An entry of a live table has changed. */
+static inline void pt_written(struct pt *pt, const pte_t *e) {
+    if (pt->ops->written)
+        pt->ops->written(pt, e, sizeof(*e));
+}
+
 /* Links a table that is complete: the walkers see its entries before they see the table. */
 static inline void pt_link_table(pte_t *e, const pte_t *table) {
     __atomic_thread_fence(__ATOMIC_RELEASE);

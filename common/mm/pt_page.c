@@ -34,6 +34,7 @@ pte_t *pt_add_slot(struct pt *pt, uint64_t va) {
 
         if (!pte_is_valid(*e)) {
             pt_link_table(e, pt->ops->take(pt));
+            pt_written(pt, e);
             pt_used_add(pt, table, 1);
         }
         table = pt_child(*e);
@@ -57,6 +58,7 @@ static void unlink_empty(struct pt *pt, uint64_t va, struct page_list *unlinked)
     for (; level > pt->start_level && !pt_used(table[level]); level--) {
         page_list_push(unlinked, virt_to_page(table[level]));
         WRITE_ONCE(table[level - 1][pt_index(level - 1, va)], 0);
+        pt_written(pt, &table[level - 1][pt_index(level - 1, va)]);
         pt_used_sub(pt, table[level - 1], 1);
     }
 }

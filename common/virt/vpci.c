@@ -7,7 +7,6 @@
 #include <hv/pci.h>
 #include <hv/vpci.h>
 
-/* A guest's accesses take turns: there are few of them. */
 struct vpci_function {
     struct pci_function *f;
     unsigned intid; /* 0: none */
@@ -21,7 +20,8 @@ struct vpci_function {
 
 struct vpci {
     struct domain *domain;
-    spinlock_t lock; /* RANK_VPCI */
+    spinlock_t lock; /* RANK_VPCI; for `busy` */
+    bool busy;       /* a vCPU is at one of its registers */
     unsigned count;  /* fixed when the domain runs */
     struct vpci_function slot[VPCI_SLOTS];
 };
@@ -46,14 +46,65 @@ static uint64_t bar_size(const struct vpci_function *s, unsigned i) {
     return s->f->bar[i].size ? MAX(s->f->bar[i].size, PAGE_SIZE) : 0;
 }
 
-static void unmap_bar(struct vpci *p, struct vpci_function *s, unsigned i) {
-    uint64_t nr = bar_size(s, i) >> PAGE_SHIFT;
-    gfn_t g = ipaddr_to_gfn(ipaddr(s->mapped[i]));
+/*
+ * Turns, not a lock: a large BAR is mapped piece by piece, and what the guest has in its place, as
+ * much as the BAR is large, goes back to the heap.
+ */
+static void begin_turn(struct vpci *p) {
+    bool mine = false;
 
-    if (!s->mapped[i])
+    while (!mine) {
+        spin_lock(&p->lock);
+        mine = !p->busy;
+        p->busy = true;
+        spin_unlock(&p->lock);
+        if (!mine)
+            preempt_point();
+    }
+}
+
+static void end_turn(struct vpci *p) {
+    spin_lock(&p->lock);
+    p->busy = false;
+    spin_unlock(&p->lock);
+}
+
+#define PIECE MB(2)
+
+static int unmap_pieces(struct vpci *p, uint64_t at, uint64_t size) {
+    int rc = 0;
+
+    for (uint64_t done = 0; done < size && !rc; done += PIECE) {
+        rc = p2m_unmap(&p->domain->p2m, ipaddr_to_gfn(ipaddr(at + done)),
+                       MIN(size - done, PIECE) >> PAGE_SHIFT);
+        preempt_point();
+    }
+    return rc;
+}
+
+static int map_pieces(struct vpci *p, uint64_t cpu, uint64_t at, uint64_t size) {
+    for (uint64_t done = 0; done < size; done += PIECE) {
+        int rc =
+            p2m_map_mmio(&p->domain->p2m, ipaddr_to_gfn(ipaddr(at + done)),
+                         mfn((cpu + done) >> PAGE_SHIFT), MIN(size - done, PIECE) >> PAGE_SHIFT);
+
+        if (rc) {
+            int undone = unmap_pieces(p, at, done);
+
+            return undone ? undone : rc;
+        }
+        preempt_point();
+    }
+    return 0;
+}
+
+static void unmap_bar(struct vpci *p, struct vpci_function *s, unsigned i) {
+    uint64_t at = s->mapped[i];
+
+    if (!at)
         return;
     s->mapped[i] = 0;
-    if (p2m_unmap(&p->domain->p2m, g, nr))
+    if (unmap_pieces(p, at, bar_size(s, i)))
         domain_crash(p->domain, "PCI 00:%02x.0: pages of BAR %u are not where they were mapped",
                      (unsigned)(s - p->slot), i);
 }
@@ -64,13 +115,13 @@ static void map_bar(struct vpci *p, struct vpci_function *s, unsigned i) {
 
     if (!size)
         return;
-    if (at < GUEST_VPCI_MEM_ADDR || at - GUEST_VPCI_MEM_ADDR > GUEST_VPCI_MEM_SIZE - size) {
+    if (size > GUEST_VPCI_MEM_SIZE || at < GUEST_VPCI_MEM_ADDR ||
+        at - GUEST_VPCI_MEM_ADDR > GUEST_VPCI_MEM_SIZE - size) {
         domain_log(p->domain, "PCI 00:%02x.0: BAR %u at 0x%llx is outside of the bridge's window",
                    (unsigned)(s - p->slot), i, (unsigned long long)at);
         return;
     }
-    rc = p2m_map_mmio(&p->domain->p2m, ipaddr_to_gfn(ipaddr(at)),
-                      mfn(s->f->bar[i].cpu >> PAGE_SHIFT), size >> PAGE_SHIFT);
+    rc = map_pieces(p, s->f->bar[i].cpu, at, size);
     if (rc)
         domain_log(p->domain, "PCI 00:%02x.0: BAR %u cannot be mapped at 0x%llx, error %d",
                    (unsigned)(s - p->slot), i, (unsigned long long)at, rc);
@@ -196,12 +247,12 @@ static bool vpci_mmio(struct vcpu *v, void *arg, struct mmio_access *a) {
         a->value = GENMASK(8 * a->size - 1, 0);
         return true;
     }
-    spin_lock(&p->lock);
+    begin_turn(p);
     if (a->write)
         write_register(p, &p->slot[slot], reg, (uint32_t)a->value << shift, mask);
     else
         a->value = (read_register(&p->slot[slot], reg) & mask) >> shift;
-    spin_unlock(&p->lock);
+    end_turn(p);
     return true;
 }
 

@@ -76,8 +76,9 @@ struct p2m_mirror_ops {
     int (*prepare)(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t);
     void (*map)(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t);
     /* Returns when no device can use the old entries. Not 0: it could not be made sure of, and the
-     * frames are leaked. */
-    int (*unmap)(void *arg, gfn_t g, uint64_t nr);
+     * frames are leaked. `more`: of a single page; others follow under this lock, and the last of
+     * them returns for all. */
+    int (*unmap)(void *arg, gfn_t g, uint64_t nr, bool more);
     /* Invariant 17; prints each breach and returns their number. */
     unsigned (*audit)(void *arg);
 };

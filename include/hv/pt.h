@@ -108,7 +108,10 @@ typedef void (*pt_reap_fn)(void *arg, uint64_t va, uint64_t size, pte_t e, unsig
 void pt_reap(struct pt *pt, const struct pt_request *rq, struct pt_parked *parked, pt_reap_fn fn,
              void *arg);
 
-/* ---- single pages, for owners of counted tables who change them often; va is below the limit ----
+/*
+ * ---- single pages, for owners of counted tables who change them often; va is below the limit ----
+ * The last-level entry itself is the caller's to announce where `written` is needed, tables are
+ * not.
  */
 struct pt_gap {
     unsigned missing; /* tables to be added for a last-level entry */

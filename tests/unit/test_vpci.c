@@ -52,7 +52,7 @@ void pci_function_place(const struct pci_function *f) {
 static struct domain d;
 static mmio_handler_t handler;
 static void *handler_arg;
-static struct mapping { uint64_t g, m, nr; } maps[4];
+static struct mapping { uint64_t g, m, nr; } maps[8];
 static unsigned nr_maps;
 static bool tampered, crashed;
 
@@ -82,6 +82,10 @@ int p2m_unmap(struct p2m *p2m, gfn_t g, uint64_t nr) {
             return 0;
         }
     return -ENOENT;
+}
+static unsigned preempted;
+void preempt_point(void) {
+    preempted++;
 }
 void domain_crash(struct domain *dom, const char *fmt, ...) {
     (void)dom;
@@ -259,6 +263,38 @@ static void outside_the_window(void **state) {
     assert_non_null(map_of(0x10000000));
 }
 
+/* A large one comes and goes in pieces, with looks at interrupts between; wholly or not at all. */
+static void pieces(void **state) {
+    (void)state;
+    function.bar[4] = (struct pci_bar){.cpu = 0x20000000, .size = MB(8)};
+    wr(0, PCI_BAR0 + 16, 4, WINDOW + MB(8));
+    wr(0, PCI_BAR0, 4, WINDOW + MB(32));
+    wr(0, PCI_BAR0 + 8, 4, WINDOW + MB(33));
+    preempted = 0;
+    wr(0, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_int_equal(nr_maps, 6);
+    assert_int_equal(map_of(0x20000000 + MB(6))->g, (WINDOW + MB(14)) >> PAGE_SHIFT);
+    assert_int_equal(map_of(0x20000000 + MB(6))->nr, 512);
+    wr(0, PCI_BAR0 + 16, 4, WINDOW + MB(32)); /* another is in its last pieces' place */
+    assert_logged("BAR 4 cannot be mapped");
+    wr(0, PCI_BAR0 + 16, 4, WINDOW + MB(24));
+    assert_int_equal(nr_maps, 6);
+    wr(0, PCI_BAR0, 4, WINDOW + MB(24) + MB(6));
+    assert_int_equal(nr_maps, 5); /* BAR 0 in the way */
+    wr(0, PCI_BAR0 + 16, 4, WINDOW + MB(16));
+    wr(0, PCI_BAR0 + 16, 4, WINDOW + MB(24)); /* three of four pieces find room */
+    assert_int_equal(nr_maps, 2);
+    wr(0, PCI_COMMAND, 2, 0);
+    assert_int_equal(nr_maps, 0);
+    assert_true(preempted >= 4 * 6);
+    assert_false(crashed);
+    function.bar[4] = (struct pci_bar){.size = MB(512)}; /* larger than the window */
+    wr(0, PCI_BAR0 + 16, 4, 0x20000000);
+    wr(0, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    assert_logged("BAR 4 at 0x20000000 is outside");
+    function.bar[4].size = 0;
+}
+
 static void pages_taken_away(void **state) {
     (void)state;
     wr(0, PCI_BAR0, 4, WINDOW);
@@ -292,6 +328,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(sizing, setup, teardown),
         cmocka_unit_test_setup_teardown(bars_follow, setup, teardown),
         cmocka_unit_test_setup_teardown(outside_the_window, setup, teardown),
+        cmocka_unit_test_setup_teardown(pieces, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_taken_away, setup, teardown),
         cmocka_unit_test_setup_teardown(slots, setup, teardown),
     };
