@@ -96,12 +96,12 @@ static bool unmap_mirror(struct p2m *p2m, uint64_t va, uint64_t size, bool more)
            !p2m->mirror->unmap(p2m->mirror_arg, gfn(va >> PAGE_SHIFT), size >> PAGE_SHIFT, more);
 }
 
-/* drop_leaf() for one page, without the run. `leak`: a device may still reach it. */
-static void drop_page(struct p2m *p2m, uint64_t va, pte_t old, bool leak) {
+/* drop_leaf() for one page, without the run. */
+static void drop_page(struct p2m *p2m, uint64_t va, pte_t old) {
     struct page_info *page = mfn_to_page(mfn(pte_addr(old) >> PAGE_SHIFT));
     enum p2m_type t = p2m_pte_type(old);
 
-    if (unlikely(leak))
+    if (unlikely(!unmap_mirror(p2m, va, PAGE_SIZE, false)))
         mark_leaked(p2m, t, page, 1);
     if (p2m_type_in(t, P2M_TRACKED))
         page_set_gfn(page, gfn(va >> PAGE_SHIFT), INVALID_GFN);
@@ -126,7 +126,7 @@ static void remove_page(struct p2m *p2m, uint64_t va, pte_t *entry) {
         tlb_flush_vmid(p2m->vttbr);
     while (unlikely((table = page_list_pop(&unlinked)) != NULL))
         p2m->pt.ops->give(&p2m->pt, page_to_virt(table));
-    drop_page(p2m, va, old, !unmap_mirror(p2m, va, PAGE_SIZE, false));
+    drop_page(p2m, va, old);
 }
 
 /* The entry is invalid between break and make, and the count of the table does not change. */
@@ -135,7 +135,7 @@ void p2m_replace_page_locked(struct p2m *p2m, uint64_t va, pte_t *entry, pte_t l
 
     WRITE_ONCE(*entry, 0);
     tlb_flush_ipa(p2m->vttbr, va, 1, PAGE_SIZE);
-    drop_page(p2m, va, old, !unmap_mirror(p2m, va, PAGE_SIZE, false));
+    drop_page(p2m, va, old);
     WRITE_ONCE(*entry, leaf);
 }
 
@@ -265,12 +265,24 @@ static pte_t *grant_entry(struct p2m *p2m, gfn_t g, mfn_t m, int *rc) {
     return *rc ? NULL : entry;
 }
 
+/* One flush for all of the batch. */
+static __noinline void unmap_grants_mirror(struct p2m *p2m, const struct p2m_grant *batch,
+                                           unsigned nr, unsigned last) {
+    bool leak = false;
+
+    for (unsigned i = 0; i < nr; i++)
+        if (!batch[i].rc)
+            leak = !unmap_mirror(p2m, batch[i].g.gfn << PAGE_SHIFT, PAGE_SIZE, i != last);
+    for (unsigned i = 0; leak && i < nr; i++)
+        if (!batch[i].rc)
+            mark_leaked(p2m, P2M_GRANT_RW, mfn_to_page(batch[i].m), 1);
+}
+
 void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr) {
     struct page_list unlinked = PAGE_LIST_INIT;
-    pte_t old[P2M_GRANT_BATCH] = {0}, *entry;
     unsigned removed = 0, last = 0;
     struct page_info *table;
-    bool leak = false;
+    pte_t *entry;
 
     BUG_ON(nr > P2M_GRANT_BATCH);
     write_lock(&p2m->lock);
@@ -278,7 +290,6 @@ void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr) {
         entry = grant_entry(p2m, batch[i].g, batch[i].m, &batch[i].rc);
         if (!entry)
             continue;
-        old[i] = *entry;
         pt_empty_slot(&p2m->pt, batch[i].g.gfn << PAGE_SHIFT, entry, &unlinked);
         removed++;
         last = i;
@@ -289,11 +300,8 @@ void p2m_unmap_grants(struct p2m *p2m, struct p2m_grant *batch, unsigned nr) {
         tlb_flush_vmid(p2m->vttbr);
     while (unlikely((table = page_list_pop(&unlinked)) != NULL))
         p2m->pt.ops->give(&p2m->pt, page_to_virt(table));
-    for (unsigned i = 0; unlikely(p2m->mirror != NULL) && i < nr; i++)
-        if (!batch[i].rc)
-            leak = !unmap_mirror(p2m, batch[i].g.gfn << PAGE_SHIFT, PAGE_SIZE, i != last);
-    for (unsigned i = 0; i < nr; i++)
-        if (!batch[i].rc)
-            drop_page(p2m, batch[i].g.gfn << PAGE_SHIFT, old[i], leak);
+    if (unlikely(p2m->mirror != NULL))
+        unmap_grants_mirror(p2m, batch, nr, last);
+    p2m->grants -= removed;
     write_unlock(&p2m->lock);
 }

@@ -274,7 +274,10 @@ def gate(argv):
     """Compares with the baseline; --update writes it anew."""
     OUT.mkdir(parents=True, exist_ok=True)
     values, errors, _ = table(HOLDFAST, "gate")
-    found = {row.key: values[row.key] for row in ROWS if row.key in values}
+    mirrored, more = mirror_rows()
+    values |= mirrored
+    errors |= {f"mirror: {row}": error for row, error in more.items()}
+    found = {row.key: values[row.key] for row in ROWS + MIRROR_ROWS if row.key in values}
     problems = [f"{row}: {error}" for row, error in errors.items()]
     if "--update" in argv:
         text = ",\n".join(f'"{key}": {json.dumps(value)}' for key, value in found.items())

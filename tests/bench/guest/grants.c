@@ -56,6 +56,40 @@ ROW(grant_map) {
     EQ(physmap_remove(HOLE_GFN(3)), 0);
 }
 
+/* What each of many in one hypercall costs. */
+#define MANY 16u
+
+ROW(grant_map_many) {
+    grant_entry_v1_t *entry = table() + REF;
+    uint64_t gfn = SPARE_GFN + 610, at = HOLE_GFN(4), cost;
+    struct gnttab_map_grant_ref map[MANY];
+    struct gnttab_unmap_grant_ref unmap[MANY];
+
+    for (unsigned i = 0; i < RUNS && !failed(); i++) {
+        for (unsigned k = 0; k < MANY; k++) {
+            grant(&entry[k], gfn + k);
+            map[k] = (struct gnttab_map_grant_ref){.host_addr = (at + k) << 12,
+                                                   .flags = GNTMAP_host_map,
+                                                   .ref = REF + k,
+                                                   .dom = OWN_DOMID};
+        }
+        cost = MEASURE(EQ(grant_table_op(GNTTABOP_map_grant_ref, map, MANY), 0));
+        sample("grant_map_each_of_16", cost / MANY);
+        for (unsigned k = 0; k < MANY; k++) {
+            EQ((int64_t)map[k].status, GNTST_okay);
+            unmap[k] = (struct gnttab_unmap_grant_ref){.host_addr = (at + k) << 12,
+                                                       .handle = map[k].handle};
+        }
+        cost = MEASURE(EQ(grant_table_op(GNTTABOP_unmap_grant_ref, unmap, MANY), 0));
+        sample("grant_unmap_each_of_16", cost / MANY);
+        for (unsigned k = 0; k < MANY; k++) {
+            EQ((int64_t)unmap[k].status, GNTST_okay);
+            revoke(&entry[k]);
+        }
+    }
+    EQ(physmap_remove(HOLE_GFN(3)), 0);
+}
+
 ROW(grant_copy) {
     grant_entry_v1_t *entry = table() + REF;
     uint64_t from = SPARE_GFN + 601, to = SPARE_GFN + 602;
