@@ -27,6 +27,7 @@
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
+#include <hv/watchdog.h>
 
 #include <asm/barrier.h>
 #include <asm/features.h>
@@ -127,6 +128,7 @@ void hv_main(uint64_t fdt_addr) {
     domains_init();
     abi_init();
     monitor_init();
+    watchdog_init(monitor_show_cpu);
     cmdline_report_unknown();
     guests_start();
     sched_idle();

@@ -1,9 +1,11 @@
 /* What the host console can be asked for, and told to do: one table. */
+#include <hv/backtrace.h>
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/guests.h>
 #include <hv/iommu.h>
 #include <hv/mm.h>
+#include <hv/monitor.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
 
@@ -104,6 +106,21 @@ static void show_registers(struct domain *d) {
         preempt_point();
     }
     domain_unpause(d);
+}
+
+void monitor_show_cpu(unsigned cpu) {
+    const struct vcpu *v = READ_ONCE(per_cpu(current_vcpu, cpu));
+
+    if (!v->stack)
+        printk("CPU %u: idle, or in its interrupts\n", cpu);
+    else if (!v->domain)
+        printk("CPU %u: a thread of Holdfast\n", cpu);
+    else
+        printk("CPU %u: d%u vcpu%u, x29 %llx x30 %llx\n", cpu, v->domain->id, v->id,
+               (unsigned long long)v->regs->x[29], (unsigned long long)v->regs->x[30]);
+    if (v->stack)
+        backtrace_of_stack(v->stack, v->domain ? (uintptr_t)v->regs : v->stack + STACK_SIZE,
+                           v->domain ? v->regs->x[29] : 0);
 }
 
 static void cmd_domains(const struct monitor_args *args) {

@@ -8,6 +8,11 @@
  * hypervisor memory. */
 void backtrace_from(uintptr_t pc, uintptr_t fp);
 void backtrace_here(void);
+/*
+ * What the stack of somebody who may be running on another CPU tells: records from `top` down, of
+ * which the outermost continues outer_fp. The innermost may be of calls that have returned.
+ */
+void backtrace_of_stack(uintptr_t base, uintptr_t top, uintptr_t outer_fp);
 /* Name and offset of a text address; NULL when unknown. */
 const char *symbol_lookup(uintptr_t addr, uintptr_t *offset);
 

@@ -9,5 +9,7 @@
 #define HV_MONITOR_H
 
 void monitor_init(void); /* after domains_init() */
+/* What can be seen of a CPU from another one: whom it runs, and what the stack holds. */
+void monitor_show_cpu(unsigned cpu);
 
 #endif

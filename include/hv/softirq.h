@@ -7,7 +7,7 @@
 
 #include <hv/percpu.h>
 
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_CONSOLE, NR_SOFTIRQS };
+enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHED, SOFTIRQ_CONSOLE, SOFTIRQ_WATCHDOG, NR_SOFTIRQS };
 
 DECLARE_PER_CPU(uint32_t, softirq_pending);
 

@@ -1,6 +1,7 @@
 """The report of Holdfast's own trouble, provoked with QEMU's gdb stub wherever a CPU is."""
 
 import os
+import re
 import socket
 import subprocess
 
@@ -48,11 +49,27 @@ class Stub:
     def go_on(self):
         self._send("c")
 
+    def run_to(self, address):
+        """Until any CPU is there, which is the chosen one then."""
+        assert self.ask(f"Z0,{address:x},4") == "OK"
+        self._send("c")
+        thread = re.search(r"thread:p?(?:\d+\.)?([0-9a-f]+)", self._receive())[1]
+        assert self.ask(f"z0,{address:x},4") == "OK"
+        assert self.ask(f"Hg{thread}") == "OK"
+        return int(thread, 16) - 1
 
-def halted(request, tmp_path, domains):
+
+def symbol(name):
+    elf = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
+    listing = subprocess.run(["nm", elf], check=True, capture_output=True, text=True).stdout
+    return next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(f" {name}"))
+
+
+def halted(request, tmp_path, domains, hv_bootargs=""):
     path = tmp_path / "gdb"
     options = ["-gdb", f"unix:{path},server=on,wait=off"]
-    with Machine(f"panic-{request.node.originalname}", domains, options=options) as machine:
+    name = f"panic-{request.node.originalname}"
+    with Machine(name, domains, options=options, hv_bootargs=hv_bootargs) as machine:
         machine.expect(rf"\(HF\) {len(domains)} of {len(domains)} domains started")
         yield machine, Stub(path)
 
@@ -60,6 +77,12 @@ def halted(request, tmp_path, domains):
 @pytest.fixture(name="idle")
 def idle_machine(request, tmp_path):
     yield from halted(request, tmp_path, [])
+
+
+@pytest.fixture(name="watched")
+def machine_with_watchdog(request, tmp_path):
+    domains = [Domain("beat", memory_mib=16, kernel=BUILD / "guests/beat.bin", ramdisk=None)]
+    yield from halted(request, tmp_path, domains, "watchdog=1")
 
 
 @pytest.fixture(name="with_module")
@@ -98,15 +121,26 @@ def test_a_stack_that_overflows_is_reported(idle):
 def test_modules_are_read_only(with_module):
     """What a domain starts from is written by nobody, Holdfast's own memset() among them."""
     machine, stub = with_module
-    elf = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
-    listing = subprocess.run(["nm", elf], check=True, capture_output=True, text=True).stdout
-    memset = next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(" memset"))
     stub.choose(0)
     for register, value in enumerate((DIRECT_MAP + MODULES_AT, 0, 64)):
         stub.write(register, value)
-    stub.write(PC, memset)
+    stub.write(PC, symbol("memset"))
     stub.go_on()
     machine.send("h")  # ends the WFI
     machine.expect(rf"fault: permission, write; far {DIRECT_MAP + MODULES_AT:016x}")
     machine.expect(r"call trace:\r*\n[^\n]*  memset")
     machine.expect(r"machine stopped")
+
+
+def test_a_stuck_cpu_is_reported(watched):
+    """One in an endless loop inside a hypercall: the other one says so, once, and what led there."""
+    machine, stub = watched
+    loop = symbol("thread_first_return") + 16  # it ends with "b ."
+    stub.choose(0)
+    stuck = stub.run_to(symbol("do_xen_version"))
+    stub.write(PC, loop)
+    stub.go_on()
+    machine.expect(rf"\(HF\) watchdog: CPU {stuck} did not come by for 1 s")
+    machine.expect(rf"\(HF\) CPU {stuck}: d1 vcpu0, x29")
+    machine.expect(r"call trace[^\n]*\n(?:[^\n]*\+0x[^\n]*\n)*[^\n]*  trap_hvc\+0x")
+    assert machine.log().count("did not come by") == 1

@@ -1,5 +1,6 @@
 /* The hypervisor itself went wrong: tell everything once, stop every CPU. */
 #include <hv/backtrace.h>
+#include <hv/bits.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/printk.h>
@@ -96,6 +97,26 @@ void backtrace_from(uintptr_t pc, uintptr_t fp) {
 void backtrace_here(void) {
     backtrace_from((uintptr_t)__builtin_return_address(0),
                    *(uintptr_t *)__builtin_frame_address(0));
+}
+
+void backtrace_of_stack(uintptr_t base, uintptr_t top, uintptr_t outer_fp) {
+    uintptr_t called[16];
+    unsigned n = 0;
+
+    for (uintptr_t at = ALIGN_DOWN(top, 16) - 16; at >= base && readable(at); at -= 16) {
+        const volatile uintptr_t *rec = (const volatile uintptr_t *)at;
+        uintptr_t lr = rec[1];
+
+        if (rec[0] != outer_fp || !in_text(lr))
+            continue;
+        outer_fp = at;
+        called[n++] = lr - 4;
+        if (n == ARRAY_SIZE(called))
+            break;
+    }
+    printk("call trace, by what its stack holds:\n");
+    while (n)
+        print_address(called[--n]);
 }
 
 static void __noreturn stop_here(void) {
