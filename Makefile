@@ -352,9 +352,10 @@ system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(IN
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)
 
-# The self-test and the pair guest on Debian's Xen: tests/on_xen/differences.txt says what may differ.
+# The bare-metal guests on Debian's Xen: tests/on_xen/differences.txt says what may differ.
 .PHONY: test-guests-on-xen
-test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin build/guests/pair.bin $(F)/xen/.complete
+test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin \
+    $(F)/xen/.complete
 	@NM=$(NM) TEST_JOBS=$(TEST_JOBS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/on_xen/run.py
 
 # Bare-metal guests of the system tests: raw images from one assembly file each.

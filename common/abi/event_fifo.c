@@ -167,8 +167,8 @@ void fifo_clear_pending(struct domain *d, struct evtchn *e) {
 
 /* ---- control blocks and the array ---- */
 
-bool events_change_begin(struct vcpu *v) {
-    struct events *ev = &v->domain->abi->events;
+bool events_change_begin(struct vcpu *v, struct domain *d) {
+    struct events *ev = &d->abi->events;
 
     while (__atomic_exchange_n(&ev->changing, true, __ATOMIC_ACQUIRE)) {
         if (abi_must_stop(v))
@@ -244,7 +244,7 @@ int64_t evtchn_init_control(struct vcpu *v, struct evtchn_init_control *op) {
         return -ENOENT;
     if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op->offset % 8)
         return -EINVAL;
-    if (!events_change_begin(v))
+    if (!events_change_begin(v, v->domain))
         return -EAGAIN;
     rc = init_control(v->domain, op);
     events_change_end(v->domain);
@@ -289,7 +289,7 @@ static int expand_array(struct domain *d, uint64_t g) {
 int64_t evtchn_expand_array(struct vcpu *v, const struct evtchn_expand_array *op) {
     int rc;
 
-    if (!events_change_begin(v))
+    if (!events_change_begin(v, v->domain))
         return -EAGAIN;
     rc = expand_array(v->domain, op->array_gfn);
     events_change_end(v->domain);
@@ -316,13 +316,17 @@ int64_t evtchn_set_priority(struct vcpu *v, const struct evtchn_set_priority *op
 
 void fifo_leave(struct domain *d) {
     struct events *ev = &d->abi->events;
-    struct fifo *f = ev->fifo;
+    struct fifo *f;
 
-    if (!f)
-        return;
+    if (!evtchn_lock_alive(d))
+        return; /* it goes with the domain */
     spin_lock(&ev->lock);
+    f = ev->fifo;
     ev->fifo = NULL;
     spin_unlock(&ev->lock);
+    evtchn_unlock_alive();
+    if (!f)
+        return;
     evtchn_switch_all(d, NULL);
     fifo_destroy(f);
 }

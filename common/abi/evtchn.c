@@ -24,29 +24,55 @@ static bool vcpu_exists(const struct domain *d, uint32_t id) {
 static int64_t tell(struct domain *d, vaddr_t arg, const void *op, size_t n, uint32_t port) {
     if (!copy_to_guest(arg, op, n))
         return 0;
-    (void)evtchn_close(d, port, true);
+    (void)evtchn_close(d, port);
     return -EFAULT;
 }
 
-/* ---- new ports ---- */
-
-static int64_t alloc_unbound(struct vcpu *v, vaddr_t arg) {
-    struct domain *d = v->domain;
-    struct evtchn_alloc_unbound op;
-    struct evtchn *e;
-    int rc = abi_read_own(d, &op, arg, sizeof(op), offsetof(__typeof__(op), dom));
-
-    if (!rc)
-        rc = evtchn_alloc(d, &e);
-    if (rc)
-        return rc;
-    rc = evtchn_wait_for(d, e, op.remote_dom == DOMID_SELF ? d->id : op.remote_dom);
+/* e was made something, or not (rc): `port` of op is its number, for the guest. */
+static int64_t finish(struct domain *d, struct evtchn *e, int rc, uint32_t *port, vaddr_t arg,
+                      const void *op, size_t n) {
     if (rc) {
         evtchn_unused(d, e);
         return rc;
     }
-    op.port = e->port;
-    return tell(d, arg, &op, sizeof(op), op.port);
+    *port = e->port;
+    return tell(d, arg, op, n, e->port);
+}
+
+/* ---- new ports ---- */
+
+/*
+ * Whom an operation is about, with a reference: the caller, or any domain if the caller is
+ * privileged. What it says of another one holds only as long as that is not destroyed.
+ */
+static int read_target(struct domain *caller, void *op, vaddr_t arg, size_t n, size_t domid_at,
+                       struct domain **d) {
+    int rc = abi_read_own(caller, op, arg, n, domid_at);
+
+    if (rc == -EPERM && caller->privileged) {
+        *d = domain_get(*(const hv_domid_t *)((const char *)op + domid_at));
+        return *d ? 0 : -ESRCH;
+    }
+    if (!rc) {
+        domain_hold(caller);
+        *d = caller;
+    }
+    return rc;
+}
+
+static int64_t alloc_unbound(struct vcpu *v, vaddr_t arg) {
+    struct evtchn_alloc_unbound op;
+    struct domain *d;
+    int64_t rc = read_target(v->domain, &op, arg, sizeof(op), offsetof(__typeof__(op), dom), &d);
+
+    if (rc)
+        return rc;
+    rc = evtchn_alloc_unbound(d, op.remote_dom == DOMID_SELF ? v->domain->id : op.remote_dom,
+                              &op.port);
+    if (!rc)
+        rc = tell(d, arg, &op, sizeof(op), op.port);
+    domain_put(d);
+    return rc;
 }
 
 static int64_t bind_interdomain(struct vcpu *v, vaddr_t arg) {
@@ -61,12 +87,7 @@ static int64_t bind_interdomain(struct vcpu *v, vaddr_t arg) {
     if (rc)
         return rc;
     rc = evtchn_bind(d, e, op.remote_dom == DOMID_SELF ? d->id : op.remote_dom, op.remote_port);
-    if (rc) {
-        evtchn_unused(d, e);
-        return rc;
-    }
-    op.local_port = e->port;
-    return tell(d, arg, &op, sizeof(op), op.local_port);
+    return finish(d, e, rc, &op.local_port, arg, &op, sizeof(op));
 }
 
 /* The port becomes the vCPU's one for this VIRQ. */
@@ -105,12 +126,7 @@ static int64_t bind_virq(struct vcpu *v, vaddr_t arg) {
     if (rc)
         return rc;
     rc = claim_virq(d, e, virq, vcpu);
-    if (rc) {
-        evtchn_unused(d, e);
-        return rc;
-    }
-    op.port = e->port;
-    return tell(d, arg, &op, sizeof(op), op.port);
+    return finish(d, e, rc, &op.port, arg, &op, sizeof(op));
 }
 
 static int64_t bind_ipi(struct vcpu *v, vaddr_t arg) {
@@ -130,8 +146,7 @@ static int64_t bind_ipi(struct vcpu *v, vaddr_t arg) {
     e->vcpu = (uint8_t)op.vcpu;
     e->state = EVTCHN_IPI;
     spin_unlock(&e->lock);
-    op.port = e->port;
-    return tell(d, arg, &op, sizeof(op), op.port);
+    return finish(d, e, 0, &op.port, arg, &op, sizeof(op));
 }
 
 /* ---- ports that are there ---- */
@@ -200,19 +215,23 @@ static void describe(const struct evtchn *e, struct evtchn_status *op) {
 }
 
 static int64_t status(struct vcpu *v, vaddr_t arg) {
-    struct domain *d = v->domain;
     struct evtchn_status op;
-    struct evtchn *e;
-    int rc = abi_read_own(d, &op, arg, sizeof(op), offsetof(__typeof__(op), dom));
+    struct evtchn *e = NULL;
+    struct domain *d;
+    int rc = read_target(v->domain, &op, arg, sizeof(op), offsetof(__typeof__(op), dom), &d);
 
     if (rc)
         return rc;
-    e = lock_port(d, op.port);
-    if (!e)
-        return -EINVAL;
-    describe(e, &op);
-    spin_unlock(&e->lock);
-    return copy_to_guest(arg, &op, sizeof(op));
+    if (evtchn_lock_alive(d)) {
+        e = lock_port(d, op.port);
+        if (e) {
+            describe(e, &op);
+            spin_unlock(&e->lock);
+        }
+        evtchn_unlock_alive();
+    }
+    domain_put(d);
+    return e ? copy_to_guest(arg, &op, sizeof(op)) : -EINVAL;
 }
 
 /* A VIRQ of one vCPU and an IPI are bound to theirs for good. */
@@ -259,26 +278,30 @@ static int64_t close(struct vcpu *v, vaddr_t arg) {
 
     if (copy_from_guest(&op, arg, sizeof(op)))
         return -EFAULT;
-    return evtchn_close(v->domain, op.port, true);
+    return evtchn_close(v->domain, op.port);
 }
 
 /* All ports of the guest's making go, and the domain is back at the 2-level ABI. */
 static int64_t reset(struct vcpu *v, vaddr_t arg) {
-    struct domain *d = v->domain;
     struct evtchn_reset op;
-    int rc = abi_read_own(d, &op, arg, sizeof(op), offsetof(__typeof__(op), dom));
+    struct domain *d;
+    int rc = read_target(v->domain, &op, arg, sizeof(op), offsetof(__typeof__(op), dom), &d);
 
     if (rc)
         return rc;
-    if (!events_change_begin(v))
-        return -EAGAIN;
-    for (uint32_t port = 1; port < d->abi->events.nr_ports && !abi_must_stop(v); port++) {
-        (void)evtchn_close(d, port, true); /* -EINVAL: there is none, or it stays */
-        preempt_point();
+    if (events_change_begin(v, d)) {
+        for (uint32_t port = 1; port < READ_ONCE(d->abi->events.nr_ports) && !abi_must_stop(v);
+             port++) {
+            (void)evtchn_close(d, port); /* -EINVAL: there is none, or it stays */
+            preempt_point();
+        }
+        fifo_leave(d);
+        events_change_end(d);
+    } else {
+        rc = -EAGAIN;
     }
-    fifo_leave(d);
-    events_change_end(d);
-    return 0;
+    domain_put(d);
+    return rc;
 }
 
 /* ---- FIFO: event_fifo.c ---- */

@@ -94,18 +94,26 @@ int evtchn_alloc(struct domain *d, struct evtchn **e) __must_check;
 /* The same for a given number; -EEXIST: in use. */
 int evtchn_alloc_at(struct domain *d, uint32_t port, struct evtchn **e) __must_check;
 void evtchn_unused(struct domain *d, struct evtchn *e);
-/*
- * by_guest: internal ports stay, -EINVAL. -EINVAL also for no port and for a free one.
+/* True: d's ports stay as long as the bind lock, taken now, is held. False: d is being destroyed.
  */
-int evtchn_close(struct domain *d, uint32_t port, bool by_guest);
+bool evtchn_lock_alive(const struct domain *d) __must_check;
+void evtchn_unlock_alive(void);
+/* -EINVAL: no port, a free one, or an internal one. -ESRCH: d is being destroyed. */
+int evtchn_close(struct domain *d, uint32_t port);
 /*
  * Binds e (just allocated) of d to port `to` of domain `domid`: its event is pending then. -ESRCH,
  * -EPERM, -EINVAL: that port does not wait for d.
  */
 int evtchn_bind(struct domain *d, struct evtchn *e, hv_domid_t domid, uint32_t to) __must_check;
-/* e (just allocated) waits for `domid`. -ESRCH, -EPERM. */
-int evtchn_wait_for(struct domain *d, struct evtchn *e, hv_domid_t domid) __must_check;
-/* Every port of d takes `to` as its ABI, with what is pending. Preempts. */
+/*
+ * A new port of d waits for `domid`. -ESRCH: no such domain, or d is being destroyed; -EPERM,
+ * -ENOSPC, -ENOMEM. Preempts.
+ */
+int evtchn_alloc_unbound(struct domain *d, hv_domid_t domid, uint32_t *port) __must_check;
+/*
+ * Every port of d takes `to` as its ABI, with what is pending. Whoever was raising one of d's
+ * events before is done with it. Preempts.
+ */
 void evtchn_switch_all(struct domain *d, struct fifo *to);
 
 /* ---- evtchn_pending.c: both ABIs, and the upcall ---- */
@@ -131,17 +139,17 @@ void fifo_clear_pending(struct domain *d, struct evtchn *e);
 bool fifo_is_linked(const struct fifo *f, uint32_t port);
 /* Nobody uses f any more. */
 void fifo_destroy(struct fifo *f);
-/* Back to 2-level, for a domain whose guest closed everything. Preempts. */
+/* Back to 2-level, once everything is closed. Preempts. */
 void fifo_leave(struct domain *d);
-/* One change of a domain's ABI at a time. False: the vCPU must stop, nothing was begun. */
-bool events_change_begin(struct vcpu *v) __must_check;
+/* One change of how d's events are told at a time, by v. False: v must stop, nothing was begun. */
+bool events_change_begin(struct vcpu *v, struct domain *d) __must_check;
 void events_change_end(struct domain *d);
 
 /* ---- vcpu_info.c ---- */
 
 /*
  * VCPUOP_register_vcpu_info by v for target. -ENXIO: not within a page, or not aligned; -EINVAL:
- * not writable RAM, or registered before, or target runs.
+ * not writable RAM, or target runs; -EAGAIN: v must stop. Preempts.
  */
 int64_t vcpu_info_register(struct vcpu *v, struct vcpu *target, vaddr_t arg);
 /* Gives the guest's page back, if there is one. */

@@ -14,6 +14,18 @@
 /* Taken before anything else: domains are looked up with it held. */
 static spinlock_t bind_lock = SPINLOCK_INIT(RANK_EVTCHN_BIND, "event binding");
 
+bool evtchn_lock_alive(const struct domain *d) {
+    spin_lock(&bind_lock);
+    if (likely(domain_by_id(d->id) == d))
+        return true;
+    spin_unlock(&bind_lock);
+    return false;
+}
+
+void evtchn_unlock_alive(void) {
+    spin_unlock(&bind_lock);
+}
+
 /* ---- the table ---- */
 
 /* One more than the highest number that a new port may have. */
@@ -229,21 +241,34 @@ void events_start(struct domain *d) {
         start_static(d, list_entry(l, struct static_evtchn, link));
 }
 
-int evtchn_wait_for(struct domain *d, struct evtchn *e, hv_domid_t domid) {
-    const struct domain *rd;
-    int rc = -ESRCH;
+/* The bind lock is held. -EAGAIN as try_alloc(). */
+static int try_alloc_unbound(struct domain *d, hv_domid_t domid, uint32_t *from) {
+    const struct domain *rd = domain_by_id(domid);
+    struct evtchn *e;
+    int rc = !rd ? -ESRCH : domains_may_share(d, rd) ? try_alloc(d, from, &e) : -EPERM;
 
-    spin_lock(&bind_lock);
-    rd = domid == d->id ? d : domain_by_id(domid);
-    if (rd)
-        rc = domains_may_share(d, rd) ? 0 : -EPERM;
-    if (!rc) {
-        spin_lock(&e->lock);
-        e->u.unbound = domid;
-        e->state = EVTCHN_UNBOUND;
-        spin_unlock(&e->lock);
+    if (rc)
+        return rc;
+    spin_lock(&e->lock);
+    e->u.unbound = domid;
+    e->state = EVTCHN_UNBOUND;
+    spin_unlock(&e->lock);
+    return 0;
+}
+
+int evtchn_alloc_unbound(struct domain *d, hv_domid_t domid, uint32_t *port) {
+    uint32_t from = 1;
+    int rc;
+
+    for (;; from++, preempt_point()) {
+        if (!evtchn_lock_alive(d))
+            return -ESRCH;
+        rc = try_alloc_unbound(d, domid, &from);
+        spin_unlock(&bind_lock);
+        if (rc != -EAGAIN)
+            break;
     }
-    spin_unlock(&bind_lock);
+    *port = from;
     return rc;
 }
 
@@ -268,13 +293,13 @@ static void make_free(struct domain *d, struct evtchn *e) {
     WRITE_ONCE(e->vcpu, 0);
 }
 
-int evtchn_close(struct domain *d, uint32_t port, bool by_guest) {
+/* The bind lock is held. */
+static int close_locked(struct domain *d, uint32_t port, bool by_guest) {
     struct evtchn *e = evtchn_lookup(d, port), *r;
     int rc = 0;
 
     if (!e)
         return -EINVAL;
-    spin_lock(&bind_lock);
     r = READ_ONCE(e->state) == EVTCHN_INTERDOMAIN ? e->u.remote.port : e;
     spin_lock_pair(&e->lock, &r->lock);
     if (e->state == EVTCHN_FREE || (by_guest && e->state == EVTCHN_INTERNAL))
@@ -282,17 +307,25 @@ int evtchn_close(struct domain *d, uint32_t port, bool by_guest) {
     else
         make_free(d, e);
     spin_unlock_pair(&e->lock, &r->lock);
-    spin_unlock(&bind_lock);
     if (!rc)
         evtchn_unused(d, e);
     return rc;
 }
 
-static void switch_one(struct domain *d, struct evtchn *e, struct fifo *to) {
-    struct evtchn *r;
+int evtchn_close(struct domain *d, uint32_t port) {
+    int rc;
 
-    spin_lock(&bind_lock);
-    r = READ_ONCE(e->state) == EVTCHN_INTERDOMAIN ? e->u.remote.port : e;
+    if (!evtchn_lock_alive(d))
+        return -ESRCH;
+    rc = close_locked(d, port, true);
+    spin_unlock(&bind_lock);
+    return rc;
+}
+
+/* The bind lock is held. */
+static void switch_one(struct domain *d, struct evtchn *e, struct fifo *to) {
+    struct evtchn *r = READ_ONCE(e->state) == EVTCHN_INTERDOMAIN ? e->u.remote.port : e;
+
     spin_lock_pair(&e->lock, &r->lock);
     if (e->fifo != to) {
         bool pending = e->state != EVTCHN_FREE && evtchn_port_pending(d, e);
@@ -304,12 +337,14 @@ static void switch_one(struct domain *d, struct evtchn *e, struct fifo *to) {
             evtchn_set_pending(d, e);
     }
     spin_unlock_pair(&e->lock, &r->lock);
-    spin_unlock(&bind_lock);
 }
 
 void evtchn_switch_all(struct domain *d, struct fifo *to) {
     for (uint32_t port = 1; port < READ_ONCE(d->abi->events.nr_ports); port++) {
+        if (!evtchn_lock_alive(d))
+            return; /* its ports are closed */
         switch_one(d, evtchn_lookup(d, port), to);
+        spin_unlock(&bind_lock);
         preempt_point();
     }
 }
@@ -333,7 +368,9 @@ int events_create(struct domain *d) {
 
 void events_quiesce(struct domain *d) {
     for (uint32_t port = 1; port < d->abi->events.nr_ports; port++) {
-        evtchn_close(d, port, false); /* -EINVAL: there is none */
+        spin_lock(&bind_lock);
+        (void)close_locked(d, port, false); /* -EINVAL: there is none */
+        spin_unlock(&bind_lock);
         preempt_point();
     }
     /* Also with no port at all: who found d just before it left the list is done with it now. */

@@ -47,23 +47,6 @@ static int64_t swap_grant_ref(struct vcpu *v, vaddr_t arg, uint32_t count) {
     return 0;
 }
 
-/* ---- transfer ---- */
-
-/* No page changes its owner on Arm. */
-static int64_t transfer(struct vcpu *v, vaddr_t arg, uint32_t count) {
-    for (; count && !abi_must_stop(v); count--, arg += sizeof(struct gnttab_transfer)) {
-        struct gnttab_transfer op;
-
-        if (copy_from_guest(&op, arg, sizeof(op)))
-            return -EFAULT;
-        op.status = GNTST_general_error;
-        if (write_u16_to_guest(arg + offsetof(__typeof__(op), status), (uint16_t)op.status))
-            return -EFAULT;
-        preempt_point();
-    }
-    return 0;
-}
-
 /* ---- cache_flush ---- */
 
 #define CACHE_OPS (GNTTAB_CACHE_CLEAN | GNTTAB_CACHE_INVAL)
@@ -80,8 +63,6 @@ static int flush_one(struct domain *d, const struct gnttab_cache_flush *op) {
     char *p;
     mfn_t m;
 
-    if (op->op & GNTTAB_CACHE_SOURCE_GREF)
-        return -EOPNOTSUPP;
     if ((op->op & ~CACHE_OPS) || op->offset >= PAGE_SIZE ||
         (uint32_t)op->offset + op->length > PAGE_SIZE)
         return -EINVAL;
@@ -131,7 +112,7 @@ int64_t do_grant_table_op(struct vcpu *v, const uint64_t *args) {
     case GNTTABOP_copy:
         return grant_copy(v, arg, count);
     case GNTTABOP_transfer:
-        return transfer(v, arg, count);
+        return -EOPNOTSUPP; /* no page changes its owner on Arm */
     case GNTTABOP_swap_grant_ref:
         return swap_grant_ref(v, arg, count);
     case GNTTABOP_cache_flush:

@@ -33,35 +33,37 @@ void vcpu_info_release(struct vcpu_events *ve) {
  * everything is told as pending in the new one, where the guest then looks for itself.
  */
 static void move(struct vcpu *v, struct vcpu_events *ve, struct vcpu_info *to) {
-    memcpy(to, ve->info, sizeof(*to));
+    memmove(to, ve->info, sizeof(*to));
     __atomic_store_n(&ve->info, to, __ATOMIC_SEQ_CST);
     __atomic_store_n(&to->evtchn_pending_sel, ~(xen_ulong_t)0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&to->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
     vgic_inject_edge(v->domain, v, GUEST_EVTCHN_PPI);
 }
 
-static int place(struct vcpu *v, uint64_t g, uint32_t offset) {
+/* A page of before is given back when nobody can be writing to it any more. */
+static int place(struct vcpu *v, struct vcpu *target, uint64_t g, uint32_t offset) {
     struct domain *d = v->domain;
     struct events *ev = &d->abi->events;
-    struct vcpu_events *ve = &ev->vcpu[v->id];
-    struct page_info *page;
-    bool mine;
+    struct vcpu_events *ve = &ev->vcpu[target->id];
+    struct page_info *page, *before;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -ENXIO;
     page = guest_page_pin(d, g);
     if (!page)
         return -EINVAL;
-    spin_lock(&ev->lock);
-    mine = !ve->page;
-    if (mine)
-        ve->page = page;
-    spin_unlock(&ev->lock);
-    if (!mine) {
+    if (!events_change_begin(v, d)) {
         put_page(page);
-        return -EINVAL;
+        return -EAGAIN;
     }
-    move(v, ve, (struct vcpu_info *)((char *)page_to_virt(page) + offset));
+    before = ve->page;
+    ve->page = page;
+    move(target, ve, (struct vcpu_info *)((char *)page_to_virt(page) + offset));
+    if (before) {
+        evtchn_switch_all(d, ev->fifo);
+        put_page(before);
+    }
+    events_change_end(d);
     return 0;
 }
 
@@ -73,5 +75,5 @@ int64_t vcpu_info_register(struct vcpu *v, struct vcpu *target, vaddr_t arg) {
         return -EFAULT;
     if (target != v && READ_ONCE(target->state) != VCPU_OFFLINE)
         return -EINVAL;
-    return place(target, op.mfn, op.offset);
+    return place(v, target, op.mfn, op.offset);
 }

@@ -144,16 +144,20 @@ static void deliver_keys_locked(void) {
     }
 }
 
-/* Tells every port that waited for room and has some. Only while nobody delivers keys. */
+/* Tells every port once that waited for room and has some. Only while nobody delivers keys. */
 static void tell_of_room_locked(void) {
+    static uint32_t round;
     struct list *at = ports.next;
+
+    round++;
 
     while (at != &ports) {
         struct console_port *port = list_entry(at, struct console_port, link);
 
         at = at->next;
-        if (!console_port_has_room_again_locked(port) || !port->room)
+        if (port->told == round || !console_port_has_room_again_locked(port) || !port->room)
             continue;
+        port->told = round; /* it may be full again at once */
         spin_unlock(&console_lock);
         port->room(port->arg);
         spin_lock(&console_lock);
@@ -161,9 +165,8 @@ static void tell_of_room_locked(void) {
     }
 }
 
+/* Once: what comes meanwhile, which guests can see to, is the next softirq's. */
 static void deliver(void) {
-    bool again;
-
     spin_lock(&console_lock);
     if (delivering) {
         deliver_again = true;
@@ -171,19 +174,18 @@ static void deliver(void) {
         return;
     }
     delivering = true;
-    do {
-        deliver_again = false;
-        while (switches_wanted) {
-            switches_wanted--;
-            spin_unlock(&console_lock);
-            switch_focus();
-            spin_lock(&console_lock);
-        }
-        deliver_keys_locked();
-        tell_of_room_locked();
-        again = deliver_again || switches_wanted;
-    } while (again);
+    deliver_again = false;
+    while (switches_wanted) {
+        switches_wanted--;
+        spin_unlock(&console_lock);
+        switch_focus();
+        spin_lock(&console_lock);
+    }
+    deliver_keys_locked();
+    tell_of_room_locked();
     delivering = false;
+    if (deliver_again || switches_wanted)
+        softirq_raise(SOFTIRQ_CONSOLE);
     spin_unlock(&console_lock);
 }
 

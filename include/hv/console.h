@@ -53,6 +53,7 @@ struct console_port {
     uint16_t sent; /* characters taken since all was on the wire */
     uint32_t mark; /* the last of them, in what the UART is to send */
     bool full;     /* it has to wait; read without the lock */
+    uint32_t told; /* the round in which it was told of room last */
 };
 
 /*

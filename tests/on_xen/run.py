@@ -3,11 +3,13 @@ differences.txt does not say so, or says so and they do not.
 
 Run it as `make test-guests-on-xen`. Tests that are not listed run in one guest, which is started again
 without those that ended it or never returned; the listed ones and those that did not pass run in a
-guest of their own, and that counts. All verdicts are in build/tests/on-xen.txt, the logs are
-build/tests/on-xen-*.log. Then the two domains of tests/guests/pair, for one life, since nobody starts a domain
-again there, and without the policy of who may share with whom.
+guest of their own, and that counts. That is done with the self-test, and with the client of tests/guests/grants
+beside its server and a stranger, without the policy of who may share with whom. All verdicts are in
+build/tests/on-xen.txt, the logs are build/tests/on-xen-*.log. Then the two domains of tests/guests/pair, for one
+life, since nobody starts a domain again there, and without that policy.
 """
 import concurrent.futures
+import dataclasses
 import os
 import pathlib
 import re
@@ -18,28 +20,64 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 
 from machine import BUILD, ConsoleError, Domain, Machine  # noqa: E402
+from test_grants import CLIENT_TESTS, domain as grants_domain  # noqa: E402
 from test_pair import TESTS as PAIR_TESTS, pair  # noqa: E402
 
 XEN = BUILD / "fetched/xen/xen"
-SELFTEST = BUILD / "guests/selftest"
 DIFFERENCES = HERE / "differences.txt"
 BASE = 0x40000000  # where the guest is linked
 CPUS_OFFSET = 16  # of struct test: how many CPUs the test needs
 ALL_CPUS = 255  # more than there are: such a test is skipped
 SILENCE = 30  # seconds
 BOOTARGS = "console=dtuart dtuart=/pl011@9000000"
-SAYS = (
-    r"DOM1: \r*(?:(?P<verdict>PASS|SKIP) (?P<name>\w+)|(?P<failed>FAIL) (?P<failure>\w+): line"
-    r"|(?P<done>DONE passed)|(?P<died>FAIL unexpected exception|FAIL exception by vector))"
-    r"|(?P<xen>Panic on CPU|Domain 1 crashed|domain_crash called)"
-)
+NO_POLICY = f"{BOOTARGS} xsm=dummy"
 
 
-def tests_of_guest():
+@dataclasses.dataclass
+class Guest:
+    """Which domain of a machine is the one that tests."""
+
+    name: str  # of the image, too
+    number: int
+    domains: object  # of an image, all of the machine
+    bootargs: str
+    names: object = None  # of its tests; None: all of the image
+
+    def says(self):
+        return (
+            rf"DOM{self.number}: \r*(?:(?P<verdict>PASS|SKIP) (?P<name>\w+)|(?P<failed>FAIL) (?P<failure>\w+): line"
+            r"|(?P<done>DONE passed)|(?P<died>FAIL unexpected exception|FAIL exception by vector))"
+            rf"|(?P<xen>Panic on CPU|Domain {self.number} crashed|domain_crash called)"
+        )
+
+
+def one_domain(image):
+    return [
+        Domain(
+            "domU1", cpus=2, memory_mib=64, kernel=image, ramdisk=None, properties={"nr_spis": "<64>"}
+        )
+    ]
+
+
+def three_domains(image):
+    domains = [grants_domain(name, 1) for name in ("server", "client", "stranger")]
+    for domain in domains:
+        domain.kernel = image
+    return domains
+
+
+GUESTS = [
+    Guest("selftest", 1, one_domain, BOOTARGS),
+    Guest("grants", 2, three_domains, NO_POLICY, CLIENT_TESTS),
+]
+
+
+def tests_of_guest(guest):
     """The image, and [(name, file offset of the test's descriptor)] in the order they run."""
-    image = SELFTEST.with_suffix(".bin").read_bytes()
+    path = BUILD / f"guests/{guest.name}"
+    image = path.with_suffix(".bin").read_bytes()
     symbols = subprocess.run(
-        [os.environ.get("NM", "nm"), "-n", SELFTEST.with_suffix(".elf")],
+        [os.environ.get("NM", "nm"), "-n", path.with_suffix(".elf")],
         check=True,
         capture_output=True,
         text=True,
@@ -56,8 +94,8 @@ def tests_of_guest():
     for name, offset in tests:
         at = int.from_bytes(image[offset : offset + 8], "little") - BASE
         if image[at : at + len(name) + 1] != name.encode() + b"\0":
-            sys.exit(f"{SELFTEST}.bin and .elf are not of the same build")
-    return image, tests
+            sys.exit(f"{path}.bin and .elf are not of the same build")
+    return image, [test for test in tests if not guest.names or test[0] in guest.names]
 
 
 def image_without(names, original, tests, path):
@@ -70,10 +108,10 @@ def image_without(names, original, tests, path):
     return path
 
 
-def details(log):
+def details(guest, log):
     """{test: what its FAIL line says}. Xen cuts long lines in pieces."""
     lines = []
-    for piece in re.findall(r"^\(XEN\) DOM1: (.*)$", log, re.M):
+    for piece in re.findall(rf"^\(XEN\) DOM{guest.number}: (.*)$", log, re.M):
         if lines and not re.match(r"PASS |FAIL |SKIP |DONE |selftest: ", piece):
             lines[-1] += piece
         else:
@@ -86,21 +124,18 @@ def details(log):
     return found
 
 
-def run_guest(number, original, tests, ended):
+def run_guest(guest, number, original, tests, ended):
     """One start of the guest without the tests that have ended already: {test: (verdict, why)}."""
     image = image_without(ended, original, tests, BUILD / f"tests/on-xen-{number}.bin")
-    domain = Domain(
-        "domU1", cpus=2, memory_mib=64, kernel=image, ramdisk=None, properties={"nr_spis": "<64>"}
-    )
     left = [name for name, _ in tests if name not in ended]
     verdicts, how = {}, None
     with Machine(
-        f"on-xen-{number}", [domain], smp=2, machine="", holdfast=XEN, hv_bootargs=BOOTARGS
+        f"on-xen-{number}", guest.domains(image), smp=2, machine="", holdfast=XEN, hv_bootargs=guest.bootargs
     ) as machine:
-        machine.expect(r"DOM1: selftest: 2 CPUs", timeout=60)
+        machine.expect(rf"DOM{guest.number}: selftest: \d CPUs", timeout=60)
         while not how:
             try:
-                said = machine.expect(SAYS, timeout=SILENCE).groupdict()
+                said = machine.expect(guest.says(), timeout=SILENCE).groupdict()
             except ConsoleError:
                 how = f"said nothing for {SILENCE} s"
                 break
@@ -110,7 +145,7 @@ def run_guest(number, original, tests, ended):
                 left.remove(name)
             elif not name:
                 how = said["done"] or said["died"] or said["xen"]
-    found = details(machine.log())
+    found = details(guest, machine.log())
     for name, why in found.items():
         if name in verdicts:
             verdicts[name] = ("FAIL", why)
@@ -119,12 +154,12 @@ def run_guest(number, original, tests, ended):
     return verdicts
 
 
-def run_all(original, tests, known):
+def run_all(guest, original, tests, known):
     """{test: (verdict, why)}, over as many starts of the guest as it takes."""
     verdicts, names = {}, [name for name, _ in tests]
     unlisted = [name for name in names if name not in known]
     for number in range(1, len(unlisted) + 1):
-        new = run_guest(number, original, tests, set(verdicts) | set(known))
+        new = run_guest(guest, f"{guest.name}-{number}", original, tests, set(verdicts) | set(known))
         verdicts |= new
         if not new or len(verdicts) == len(unlisted):
             break
@@ -132,7 +167,7 @@ def run_all(original, tests, known):
     alone = [name for name in names if verdicts.get(name, ("NONE",))[0] not in ("PASS", "SKIP")]
 
     def again(name):
-        return run_guest(name, original, tests, set(names) - {name})
+        return run_guest(guest, name, original, tests, set(names) - {name})
 
     with concurrent.futures.ThreadPoolExecutor(int(os.environ.get("TEST_JOBS", "2"))) as pool:
         for new in pool.map(again, alone):
@@ -154,7 +189,7 @@ def known_differences():
 
 def run_pair(known):
     """What went wrong with the pair guest."""
-    arguments = {"smp": 2, "machine": "", "holdfast": XEN, "hv_bootargs": f"{BOOTARGS} xsm=dummy"}
+    arguments = {"smp": 2, "machine": "", "holdfast": XEN, "hv_bootargs": NO_POLICY}
     with Machine("on-xen-pair", pair(1), **arguments) as machine:
         try:
             machine.expect(r"DOM1: DONE|Panic on CPU", timeout=60)
@@ -171,20 +206,27 @@ def run_pair(known):
     return problems
 
 
+def judge(tests, verdicts, known, report):
+    """What of it is not as differences.txt says."""
+    for name, _ in tests:
+        verdict, why = verdicts.get(name, ("NONE", "it did not run"))
+        report.write(f"{verdict} {name}{': ' + why if why else ''}\n")
+        if verdict not in ("PASS", "SKIP") and name not in known:
+            yield f"{name}: differs on Xen and is not listed: {verdict} {why}"
+        elif verdict in ("PASS", "SKIP") and name in known:
+            yield f"{name}: {verdict} on Xen, but listed as different: {known[name]}"
+
+
 def main():
-    original, tests = tests_of_guest()
     known = known_differences()
-    verdicts = run_all(original, tests, known)
-    problems = []
+    verdicts, problems, names = {}, [], set(PAIR_TESTS)
     with open(BUILD / "tests/on-xen.txt", "w", encoding="utf-8") as report:
-        for name, _ in tests:
-            verdict, why = verdicts.get(name, ("NONE", "it did not run"))
-            report.write(f"{verdict} {name}{': ' + why if why else ''}\n")
-            if verdict not in ("PASS", "SKIP") and name not in known:
-                problems.append(f"{name}: differs on Xen and is not listed: {verdict} {why}")
-            elif verdict in ("PASS", "SKIP") and name in known:
-                problems.append(f"{name}: {verdict} on Xen, but listed as different: {known[name]}")
-    names = {name for name, _ in tests} | PAIR_TESTS
+        for guest in GUESTS:
+            original, tests = tests_of_guest(guest)
+            found = run_all(guest, original, tests, known)
+            problems += judge(tests, found, known, report)
+            verdicts |= found
+            names |= {name for name, _ in tests}
     problems += [f"{name}: listed, but there is no such test" for name in known if name not in names]
     problems += run_pair(known)
     for problem in problems:
@@ -194,7 +236,7 @@ def main():
         f"on Xen: {said.count('PASS')} pass, {said.count('SKIP')} are skipped, "
         f"{len(said) - said.count('PASS') - said.count('SKIP')} differ, {len(known)} are listed"
     )
-    return 1 if problems or not tests else 0
+    return 1 if problems or not verdicts else 0
 
 
 if __name__ == "__main__":

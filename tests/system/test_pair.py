@@ -50,12 +50,14 @@ def test_pair(cpus, vcpus):
         passed = re.findall(rf"\(d{domain}\) PASS (\w+)", log)
         assert sorted(passed) == sorted(list(TESTS) * lives)
     assert set(re.findall(r"third: (\d+)", log)) == {"1"}  # EPERM
+    assert set(re.findall(r"manages: (\d+)", log)) == {"0"}
     assert re.findall(r"foreign: (\d+)", log) == ["1"] * lives  # EPERM
     assert re.findall(r"foreign saw (\w+)", log) == ["0x0"] * lives
 
 
 def test_privileged():
-    """The first domain maps a page of the second one, which ends twice with it still mapped."""
+    """The first domain maps a page of the second one, which ends twice with it still mapped, and makes event
+    channels there."""
     third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
     domains = pair(2) + [third]
     domains[0].properties["capabilities"] = '"control"'
@@ -65,6 +67,8 @@ def test_privileged():
         log = machine.log()
     assert not re.findall(r"FAIL .*", log)
     assert re.findall(r"foreign: (\d+)", log) == ["0"] * 3
+    assert re.findall(r"\(d1\) manages: (\d+)", log) == ["1"] * 3
+    assert re.findall(r"\(d2\) manages: (\d+)", log) == ["0"] * 3
     assert re.findall(r"foreign saw (\w+)", log) == ["0x5746001"] * 3
 
 

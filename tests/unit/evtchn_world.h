@@ -139,6 +139,17 @@ int copy_to_guest(vaddr_t to, const void *from, size_t n) {
 struct domain *domain_by_id(hv_domid_t id) {
     return id && id <= NR_DOMS ? doms[id] : NULL;
 }
+struct domain *domain_get(hv_domid_t id) {
+    struct domain *d = domain_by_id(id);
+
+    if (d)
+        domain_hold(d);
+    return d;
+}
+void domain_put(struct domain *d) {
+    assert_int_not_equal(d->refs, 0);
+    d->refs--;
+}
 void domain_crash(struct domain *d, const char *fmt, ...) {
     (void)d, (void)fmt;
     crashes++;
@@ -195,6 +206,7 @@ static void dom_destroy(hv_domid_t id) {
     doms[id] = NULL;
     events_quiesce(d);
     events_destroy(d);
+    assert_int_equal(d->refs, 0);
     for (unsigned i = 0; i < PAGES; i++)
         assert_int_equal(mfn_to_page(mfn((id - 1u) * PAGES + i))->count_info, 1);
     free(d->abi->shared_info);
@@ -224,6 +236,19 @@ static int64_t evtchn_call(struct domain *d, unsigned cmd, void *op) {
     uint64_t args[HYPERCALL_ARGS] = {cmd, (uintptr_t)op};
 
     return do_event_channel_op(d->vcpus[0], args);
+}
+
+/* The same about d, which its own structure names, by d itself or by another one that is
+ * privileged. */
+static inline int64_t evtchn_call_about(struct domain *d, struct domain *by, unsigned cmd, void *op,
+                                        domid_t *dom) {
+    int64_t rc;
+
+    *dom = by == d ? DOMID_SELF : d->id;
+    by->privileged = by != d;
+    rc = evtchn_call(by, cmd, op);
+    by->privileged = false;
+    return rc;
 }
 
 #endif

@@ -27,7 +27,8 @@ struct port {
 
 struct model {
     unsigned max;
-    bool fifo, words, control[NR_VCPUS], info[NR_VCPUS];
+    bool fifo, words, control[NR_VCPUS];
+    unsigned info[NR_VCPUS]; /* at which of two places; 0: not registered */
     struct port p[MAX_PORT + 1];
     struct {
         unsigned n, port[MAX_PORT + 1];
@@ -56,7 +57,8 @@ static struct evtchn_fifo_control_block *control_of(unsigned dom, unsigned vcpu)
 }
 static struct vcpu_info *info_of(unsigned dom, unsigned vcpu) {
     if (models[dom].info[vcpu])
-        return (void *)((char *)ram_page(dom, INFO_GFN) + 64 * vcpu);
+        return (void *)((char *)ram_page(dom, INFO_GFN) + 64 * vcpu +
+                        1024 * models[dom].info[vcpu]);
     return vcpu ? &doms[dom]->abi->events.vcpu[vcpu].own : &shared_of(dom)->vcpu_info[0];
 }
 
@@ -212,11 +214,18 @@ static bool came_out(int64_t rc, int64_t expected, unsigned got, unsigned number
     return true;
 }
 
+/* Who calls for it: itself, or a privileged one. */
+static unsigned someone_for(unsigned dom) {
+    return rnd(2) ? dom : 1 + rnd(NR_DOMS);
+}
+
 static bool op_alloc_unbound(unsigned dom) {
-    struct evtchn_alloc_unbound op = {.dom = DOMID_SELF, .remote_dom = some_domid()};
-    unsigned remote = resolve(dom, op.remote_dom), n = lowest_free(&models[dom]);
-    int64_t expected = !n ? -ENOSPC : !remote ? -ESRCH : allowed(dom, remote) ? 0 : -EPERM;
-    int64_t rc = evtchn_call(doms[dom], EVTCHNOP_alloc_unbound, &op);
+    struct evtchn_alloc_unbound op = {.remote_dom = some_domid()};
+    unsigned by = someone_for(dom), remote = resolve(by, op.remote_dom);
+    unsigned n = lowest_free(&models[dom]);
+    bool may = allowed(dom, remote) || (by != dom && remote == by);
+    int64_t expected = !remote ? -ESRCH : !may ? -EPERM : n ? 0 : -ENOSPC;
+    int64_t rc = evtchn_call_about(doms[dom], doms[by], EVTCHNOP_alloc_unbound, &op, &op.dom);
 
     if (!came_out(rc, expected, op.port, n))
         return false;
@@ -366,9 +375,10 @@ static bool op_status(unsigned dom) {
         [FREE] = EVTCHNSTAT_closed,       [UNBOUND] = EVTCHNSTAT_unbound,
         [INTER] = EVTCHNSTAT_interdomain, [VIRQ] = EVTCHNSTAT_virq,
         [IPI] = EVTCHNSTAT_ipi,           [INTERNAL] = EVTCHNSTAT_interdomain};
-    struct evtchn_status op = {.dom = DOMID_SELF, .port = 1 + rnd(MAX_PORT)};
+    struct evtchn_status op = {.port = 1 + rnd(MAX_PORT)};
     const struct port *p = &models[dom].p[op.port];
-    int64_t rc = evtchn_call(doms[dom], EVTCHNOP_status, &op);
+    int64_t rc =
+        evtchn_call_about(doms[dom], doms[someone_for(dom)], EVTCHNOP_status, &op, &op.dom);
 
     if (rc) { /* beyond what the table has grown to */
         assert_true(unwritable ? rc == -EFAULT || rc == -EINVAL : rc == -EINVAL);
@@ -484,18 +494,20 @@ static bool op_set_priority(unsigned dom) {
 static bool op_vcpu_info(unsigned dom) {
     unsigned vcpu = rnd(NR_VCPUS);
     uint64_t g = rnd(4) ? INFO_GFN : GFN_RO + rnd(2);
-    struct vcpu_register_vcpu_info op = {.mfn = g, .offset = 64 * vcpu + (rnd(4) ? 0 : 4)};
+    unsigned place = 1 + rnd(2);
+    struct vcpu_register_vcpu_info op = {.mfn = g,
+                                         .offset = 64 * vcpu + 1024 * place + (rnd(4) ? 0 : 4)};
     struct vcpu *v = doms[dom]->vcpus[vcpu];
     int64_t rc, expected = op.offset % 8 ? -ENXIO : 0;
 
     if (rnd(20))
         return false;
-    if (!expected && (models[dom].info[vcpu] || g != INFO_GFN))
+    if (!expected && g != INFO_GFN)
         expected = -EINVAL;
     rc = vcpu_info_register(v, v, (vaddr_t)&op);
     assert_int_equal(rc, expected);
     if (!rc)
-        models[dom].info[vcpu] = true;
+        models[dom].info[vcpu] = place;
     return !rc;
 }
 
@@ -517,11 +529,12 @@ static void model_forget_fifo(unsigned dom) {
 }
 
 static bool op_reset(unsigned dom) {
-    struct evtchn_reset op = {.dom = DOMID_SELF};
+    struct evtchn_reset op;
 
     if (rnd(60))
         return false;
-    assert_int_equal(evtchn_call(doms[dom], EVTCHNOP_reset, &op), 0);
+    assert_int_equal(
+        evtchn_call_about(doms[dom], doms[someone_for(dom)], EVTCHNOP_reset, &op, &op.dom), 0);
     for (unsigned i = 1; i <= MAX_PORT; i++)
         if (models[dom].p[i].kind != FREE && models[dom].p[i].kind != INTERNAL)
             model_free(dom, i);

@@ -19,7 +19,7 @@ static void waiting_for_a_change_is_preemptible(void **state) {
     (void)state;
     world_create();
     d = dom_create(1, 100);
-    assert_true(events_change_begin(d->vcpus[1]));
+    assert_true(events_change_begin(d->vcpus[1], d));
     preempted = yielded = 0;
     while_yielding = end_change_at_last;
     assert_int_equal(evtchn_call(d, EVTCHNOP_expand_array, &op), -EOPNOTSUPP); /* no FIFO yet */
@@ -45,8 +45,45 @@ static void death_waits_for_binders(void **state) {
     world_destroy();
 }
 
+/* Who resets another domain goes on when that has died meanwhile, and touches nothing of it. */
+static struct domain *victim;
+static void die_while_waiting(void) {
+    doms[2] = NULL; /* as domain_destroy() does */
+    events_quiesce(victim);
+    events_destroy(victim);
+    events_change_end(victim);
+}
+
+static void reset_of_a_dying_domain(void **state) {
+    struct evtchn_reset op;
+    struct evtchn_status status = {.port = 1};
+    struct evtchn_alloc_unbound alloc = {.remote_dom = DOMID_SELF};
+
+    (void)state;
+    world_create();
+    dom_create(1, 100);
+    victim = dom_create(2, 100);
+    assert_int_equal(evtchn_call_about(victim, victim, EVTCHNOP_alloc_unbound, &alloc, &alloc.dom),
+                     0);
+    assert_true(events_change_begin(victim->vcpus[0], victim));
+    while_yielding = die_while_waiting;
+    assert_int_equal(evtchn_call_about(victim, doms[1], EVTCHNOP_reset, &op, &op.dom), 0);
+    while_yielding = NULL;
+    assert_int_equal(evtchn_call_about(victim, doms[1], EVTCHNOP_status, &status, &status.dom),
+                     -ESRCH);
+    assert_int_equal(evtchn_call_about(victim, doms[1], EVTCHNOP_alloc_unbound, &alloc, &alloc.dom),
+                     -ESRCH);
+    memset(&victim->abi->events, 0, sizeof(victim->abi->events));
+    assert_int_equal(events_create(victim), 0); /* for the rest of it to be taken down */
+    doms[2] = victim;
+    dom_destroy(2);
+    dom_destroy(1);
+    world_destroy();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reset_of_a_dying_domain),
         cmocka_unit_test(waiting_for_a_change_is_preemptible),
         cmocka_unit_test(death_waits_for_binders),
     };

@@ -113,7 +113,6 @@ static const struct row rows[] = {
     GRANT_FROM(unmap_grant_ref, .host_addr = MAPPED_AT, .handle = 0x7777),
     GRANT_FROM(unmap_and_replace, .host_addr = MAPPED_AT, .handle = 0x7777),
     GRANT_FROM(copy, .source = COPY_END(0), .dest = COPY_END(1), .len = 8),
-    GRANT_FROM(transfer, .mfn = GRANTED_GFN, .domid = OWN_DOMID, .ref = REF),
     GRANT_FROM(swap_grant_ref, .ref_a = REF, .ref_b = REF + 1),
     GRANT_FROM(cache_flush, .a.dev_bus_addr = (RAM + 0x3100000), .length = 64,
                .op = GNTTAB_CACHE_CLEAN),
