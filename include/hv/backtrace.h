@@ -13,6 +13,9 @@ void backtrace_here(void);
  * which the outermost continues outer_fp. The innermost may be of calls that have returned.
  */
 void backtrace_of_stack(uintptr_t base, uintptr_t top, uintptr_t outer_fp);
+bool backtrace_in_text(uintptr_t pc);
+/* One line of a trace. */
+void backtrace_print(uintptr_t pc);
 /* Name and offset of a text address; NULL when unknown. */
 const char *symbol_lookup(uintptr_t addr, uintptr_t *offset);
 

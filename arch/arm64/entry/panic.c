@@ -1,6 +1,5 @@
 /* The hypervisor itself went wrong: tell everything once, stop every CPU. */
 #include <hv/backtrace.h>
-#include <hv/bits.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/printk.h>
@@ -8,8 +7,6 @@
 #include <asm/layout.h>
 #include <asm/sysreg.h>
 #include <asm/trap.h>
-
-extern const char _start[], _etext[];
 
 static uint32_t panicking; /* CPU number + 1 of the first to get here */
 
@@ -47,76 +44,6 @@ static const char *fault_name(unsigned fsc) {
     default:
         return "other";
     }
-}
-
-static bool in_text(uintptr_t pc) {
-    return pc >= (uintptr_t)_start && pc < (uintptr_t)_etext;
-}
-
-static void print_address(uintptr_t pc) {
-    uintptr_t off;
-    const char *name = symbol_lookup(pc, &off);
-
-    if (name)
-        printk("  %s+0x%lx\n", name, (unsigned long)off);
-    else
-        printk("  0x%lx\n", (unsigned long)pc);
-}
-
-/* Asks the MMU, so that a wrong frame pointer does not end the report. PAR_EL1 is the guest's. */
-static bool readable(uintptr_t va) {
-    uint64_t guests = read_sysreg(par_el1), par;
-
-    __asm__ volatile("at s1e2r, %0\n\tisb" : : "r"(va) : "memory");
-    par = read_sysreg(par_el1);
-    write_sysreg(guests, par_el1);
-    return !(par & 1);
-}
-
-/*
- * A frame record is two words on a stack: only aligned addresses that rise within one stack are
- * followed, since the outermost record holds what the guest had in x29.
- */
-void backtrace_from(uintptr_t pc, uintptr_t fp) {
-    uintptr_t first = fp, last = 0;
-
-    printk("call trace:\n");
-    print_address(pc);
-    for (unsigned i = 0; i < 32; i++) {
-        const uintptr_t *rec = (const uintptr_t *)fp;
-        bool sound = (fp & 15) == 0 && fp > last && (fp ^ first) >> STACK_SHIFT == 0;
-
-        if (!sound || !readable(fp) || !in_text(rec[1]))
-            return;
-        print_address(rec[1] - 4);
-        last = fp;
-        fp = rec[0];
-    }
-}
-
-void backtrace_here(void) {
-    backtrace_from((uintptr_t)__builtin_return_address(0),
-                   *(uintptr_t *)__builtin_frame_address(0));
-}
-
-void backtrace_of_stack(uintptr_t base, uintptr_t top, uintptr_t outer_fp) {
-    uintptr_t called[16];
-    unsigned n = 0;
-
-    for (uintptr_t at = ALIGN_DOWN(top, 16) - 16; at >= base && readable(at); at -= 16) {
-        const volatile uintptr_t *rec = (const volatile uintptr_t *)at;
-        uintptr_t lr = rec[1];
-
-        if (rec[0] != outer_fp || !in_text(lr))
-            continue;
-        outer_fp = at;
-        called[n++] = lr - 4;
-        if (n == ARRAY_SIZE(called))
-            break;
-    }
-    printk("call trace, by what its stack holds:\n");
-    while (n)
-        print_address(called[--n]);
 }
 
 static void __noreturn stop_here(void) {
@@ -191,9 +118,9 @@ void hv_exception(const struct cpu_regs *r, enum hv_exception_kind kind) {
            ec == 0x25 ? (esr & (1 << 6) ? "write" : "read") : "-", (unsigned long long)far,
            (unsigned long long)r->pc);
     print_regs(r, sp);
-    if (in_text(r->x[30])) {
+    if (backtrace_in_text(r->x[30])) {
         printk("x30 is in\n"); /* the caller of one that has no frame (yet) */
-        print_address(r->x[30] - 4);
+        backtrace_print(r->x[30] - 4);
     }
     backtrace_from(r->pc, r->x[29]);
     stop_machine();
