@@ -8,6 +8,9 @@
  *   p F A..  PSCI: HVC #0 with x0 = F, x1.. = A..
  *   l N      goes round a loop N times; the answer is how much the counter went on meanwhile
  *   d B A N  lets QEMU's edu device at B write 4 KiB at A, N times one after the other
+ *   z B S N  N copies of that device from and to addresses that follow from the seed S: its own memory from 32 MiB on,
+ *            anything; while each is under way a page of the last 16 MiB of 64 is given up and got again
+ *   c A N    a sum over N doublewords from A
  *
  * The answer is a line "= VALUE", or "! ESR" when it caused an exception.
  */
@@ -115,12 +118,85 @@ next_or_run:
     b.ne 2b
     mov x0, #0
     b answer
+1:  cmp w28, #'c'
+    b.ne 1f
+    mov x3, #0
+2:  ldr x2, [x0], #8
+    ror x3, x3, #7
+    add x3, x3, x2
+    subs x1, x1, #1
+    b.ne 2b
+    mov x0, x3
+    b answer
+1:  cmp w28, #'z'
+    b.ne 1f
+    bl random_copies
+    b answer
 1:  mov x0, #0
 answer:
     mov x22, x0
     mov w0, #'='
     bl put_value
     b loop
+
+/* x0: device, x1: seed, x2: how many; returns the last random number */
+random_copies:
+    mov x21, x0
+    mov x22, x1
+    mov x23, x2
+    mov x24, x30
+    say "at work\n"
+    ldr x25, =6364136223846793005
+    ldr x26, =1442695040888963407
+2:  madd x22, x22, x25, x26
+    lsr x0, x22, #18
+    mov x1, #0x42000000 /* one of four: its own memory */
+    and x2, x0, #0x1ffffff
+    add x1, x1, x2
+    tbz x22, #17, 3f
+    mov x1, x0 /* anywhere */
+    tbz x22, #16, 4f
+    and x1, x0, #0xffffffff /* where the machine has its devices and memory */
+    b 4f
+3:  tbz x22, #16, 4f
+    mov x1, #0x8000000000 /* where its table could end */
+    and x2, x0, #0xffffff
+    add x1, x1, x2
+4:  mov x2, #0x40000
+    ubfx x3, x22, #55, #9
+    lsl x3, x3, #3
+    add x3, x3, #8
+    str x3, [x21, #0x90]
+    tbz x22, #54, 5f
+    str x2, [x21, #0x80]
+    str x1, [x21, #0x88]
+    mov x4, #3
+    b 6f
+5:  str x1, [x21, #0x80]
+    str x2, [x21, #0x88]
+    mov x4, #1
+6:  str x4, [x21, #0x98]
+    ubfx x0, x22, #42, #12
+    ldr x1, =0x43000
+    add x0, x0, x1
+    adr x1, arguments
+    str x0, [x1, #8] /* XENMEM_remove_from_physmap: domid, gpfn */
+    str x0, [x1, #56] /* XENMEM_populate_physmap: of one page, the list of which is here */
+    add x2, x1, #56
+    str x2, [x1, #16]
+    mov x16, #12
+    mov x0, #15
+    hvc #0xea1
+    adr x1, arguments + 16
+    mov x16, #12
+    mov x0, #6
+    hvc #0xea1
+7:  ldr x0, [x21, #0x98]
+    tbnz x0, #0, 7b
+    subs x23, x23, #1
+    b.ne 2b
+    mov x0, x22
+    ret x24
 
 /* w0: character */
 get:
@@ -173,6 +249,9 @@ exception:
     eret
 
     .balign 16
+arguments:
+    .quad 0x7ff0, 0             /* DOMID_SELF, gpfn */
+    .quad 0, 1, 0, 0x7ff0, 0, 0 /* list, extents, order and flags, DOMID_SELF */
 numbers:
     .space 64
     .space 256

@@ -351,6 +351,33 @@ def test_from_one_domain_to_another(mode):
 
 
 @both_modes
+def test_a_device_at_random(mode):
+    """Copies from and to everywhere while the guest changes its memory: its neighbour's is as it was, and all is counted."""
+    seed = int.from_bytes(os.urandom(7), "little") if "HF_SEED" not in os.environ else int(os.environ["HF_SEED"])
+    with start(f"random-{mode}", guests(2), shift=7, hv_bootargs=f"iommu={mode}") as machine:
+        guest, edu = up(machine, 2)
+        other, size = Guest(machine, 2), 0x600000
+        assert guest.add_shared_info(RAM + 0x2800000) == 0
+        for n in range(8):
+            other.write(RAM + n * 0x800000 + 0x10000, seed + n)
+        before = [other.ask("c", RAM + 0x800000 + part, size // 8) for part in (0, 0x2000000)]
+        machine.focus(1)
+        machine.send(f"z {edu.bar:x} {seed:x} 60\r")
+        machine.expect(r"\(d1\) at work")
+        after = [other.ask("c", RAM + 0x800000 + part, size // 8) for part in (0, 0x2000000)]
+        machine.expect(r"\(d1\) = [0-9a-f]{16}", timeout=120)
+        after += [other.ask("c", RAM + 0x800000 + part, size // 8) for part in (0, 0x2000000)]
+        assert after == before * 2, f"HF_SEED={seed}"
+        commands, tlb, syncs, errors, timeouts, events = counters(machine)
+        assert events > 50 and syncs > 90 and errors == timeouts == 0, f"HF_SEED={seed}"
+        audit(machine)
+        machine.expect("audit: d2: clean")
+        machine.focus(1)
+        machine.send("p 84000009\r")
+        machine.expect(r"\(d1\) monitor")
+
+
+@both_modes
 def test_dies_while_its_device_works(mode):
     """Copies are under way when the guest resets itself: blocked, and its memory comes back whole. Ten lives."""
     with start(f"reset-{mode}", hv_bootargs=f"iommu={mode}") as machine:
