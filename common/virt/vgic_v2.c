@@ -162,8 +162,6 @@ static void write(struct domain *d, struct vcpu *v, unsigned offset, uint32_t va
 bool vgic_v2_dist_mmio(struct vcpu *v, void *arg, struct mmio_access *a) {
     static const struct vgic_frame_ops ops = {read, write};
 
-    if (a->size > 4)
-        return false;
     vgic_frame_access(&ops, arg, v, (unsigned)a->offset, a);
     return true;
 }

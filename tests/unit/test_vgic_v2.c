@@ -72,7 +72,7 @@ static void no_more_than_eight(void **state) {
     assert_int_equal(vgic_init_domain(&d, 32), -EINVAL);
 }
 
-/* Also what is not there; nothing takes 64 bits. */
+/* Also what is not there. */
 static void every_register(void **state) {
     (void)state;
     for (unsigned size = 1; size <= 4; size *= 2)
@@ -80,12 +80,9 @@ static void every_register(void **state) {
             wr(at, size, at >= 0xf00 ? 0 : ~0u);
             rd(at, size);
         }
-    for (unsigned at = 0; at < 0x1000; at += 8) {
-        struct mmio_access a = {.size = 8};
-
-        assert_false(access_reg(at, &a));
-        a = (struct mmio_access){.size = 8, .write = true};
-        assert_false(access_reg(at, &a));
+    for (unsigned at = 8; at < 0xf00; at += 8) { /* two registers at once */
+        wr(at, 8, ~0ULL);
+        rd(at, 8);
     }
     all_return();
 }

@@ -99,10 +99,10 @@ void cpu_main(uint64_t number) {
     MARK(MARK_FIRST);
     sysreg_write(tpidr_el1, number);
     sysreg_write(vbar_el1, bench_vectors);
+    if (!number)
+        nr_cpus = gic_probe();
     gic_init_cpu();
     if (!number) {
-        while (!(read64(GICR + 0x20000 * nr_cpus++ + 8) & BIT(4)) && nr_cpus < MAX_CPUS)
-            ;
         find_empty();
         print("BENCH on %lu CPUs\n", (uint64_t)nr_cpus);
         run_mode();

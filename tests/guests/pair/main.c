@@ -133,8 +133,6 @@ static void run_all(void) {
     unsigned lives = 1;
     bool well;
 
-    while (!(read64(GICR + 0x20000 * nr_cpus++ + 8) & BIT(4)) && nr_cpus < MAX_CPUS)
-        ;
     EQ(add(XENMAPSPACE_shared_info, 0, HOLE_GFN(64)), 0);
     gic_reset(); /* nothing ends a nap while the distributor is off */
     learn_number();
@@ -160,6 +158,8 @@ void cpu_main(uint64_t number) {
     struct cpu *c = &cpus[number];
 
     sysreg_write(tpidr_el1, number);
+    if (!number)
+        nr_cpus = gic_probe();
     gic_init_cpu();
     if (!number)
         run_all();

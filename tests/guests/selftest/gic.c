@@ -17,6 +17,7 @@ static unsigned last_intid(void) {
 }
 
 TEST(gicd_identification) {
+    ONLY_GICV(3);
     EQ(FIELD(read32(GICD + PIDR2), 7, 4), 3);
     EQ(last_intid(), 95); /* nr_spis = <64> */
     EQ(FIELD(read32(GICD_TYPER), 23, 19), 9);
@@ -29,6 +30,7 @@ TEST(gicd_identification) {
 }
 
 TEST(gicr_identification) {
+    ONLY_GICV(3);
     for (unsigned i = 0; i < nr_cpus; i++) {
         uint64_t typer = read64(redist(i) + 8);
 
@@ -46,6 +48,7 @@ TEST(gicr_identification) {
 }
 
 TEST(gicd_affinity_routing_is_fixed) {
+    ONLY_GICV(3);
     write32(GICD_CTLR, 0);
     EQ(read32(GICD_CTLR), ARE | DS);
     write32(GICD_CTLR, 3);
@@ -55,6 +58,7 @@ TEST(gicd_affinity_routing_is_fixed) {
 }
 
 TEST(gic_waker) {
+    ONLY_GICV(3);
     EQ(read32(redist(0) + 0x14) & 6, 0);
     write32(redist(0) + 0x14, 2);
     WAIT((read32(redist(0) + 0x14) & 6) == 6);
@@ -65,6 +69,7 @@ TEST(gic_waker) {
 /* With affinity routing the private part of the distributor, the target registers and SGIR are not
  * there. */
 TEST(gicd_reserved_registers) {
+    ONLY_GICV(3);
     static const uint16_t offsets[] = {
         0x00c, 0x020,  0x080,  0x100,  0x180,  0x200,  0x280,          0x300, 0x380,
         0x400, 0x41c,  0x800,  0x820,  0xc00,  0xc04,  0xe00,          0xf00, 0xf10,
@@ -79,6 +84,7 @@ TEST(gicd_reserved_registers) {
 }
 
 TEST(gicd_interrupts_past_the_last) {
+    ONLY_GICV(3);
     unsigned intid = last_intid() + 1;
 
     for (unsigned reg = ISENABLER; reg <= ICACTIVER; reg += 0x80) {
@@ -115,6 +121,7 @@ static void set_clear(uint64_t frame, unsigned set, unsigned word, uint32_t bits
 }
 
 TEST(gicd_set_and_clear) {
+    ONLY_GICV(3);
     for (unsigned set = ISENABLER; set <= ISACTIVER; set += 0x100)
         for (unsigned word = 1; word <= last_intid() / 32; word++)
             set_clear(GICD, set, word, ~1u); /* not the console's */
@@ -122,6 +129,7 @@ TEST(gicd_set_and_clear) {
 
 /* Other CPUs' too; without the timers, which follow their device. */
 TEST(gicr_set_and_clear) {
+    ONLY_GICV(3);
     uint32_t bits = ~(1u << PPI_VTIMER | 1u << PPI_PTIMER);
 
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
@@ -130,6 +138,7 @@ TEST(gicr_set_and_clear) {
 }
 
 TEST(gic_groups) {
+    ONLY_GICV(3);
     uint64_t at = GICD + 0x84, priv = redist(0) + 0x10080;
 
     write32(at, 0x12345678);
@@ -142,6 +151,7 @@ TEST(gic_groups) {
 }
 
 TEST(gic_priorities_by_byte) {
+    ONLY_GICV(3);
     uint64_t at = GICD + IPRIORITYR + 44, priv = redist(nr_cpus - 1) + 0x10000 + IPRIORITYR;
 
     write64(at, 0);
@@ -162,6 +172,7 @@ TEST(gic_priorities_by_byte) {
 }
 
 TEST(gic_routes) {
+    ONLY_GICV(3);
     uint64_t at = GICD + IROUTER + 8 * 50;
 
     write64(at, 0x010203);
@@ -176,6 +187,7 @@ TEST(gic_routes) {
 }
 
 TEST(gic_configuration) {
+    ONLY_GICV(3);
     uint64_t at = GICD + ICFGR + 48 / 4, sgi = redist(0) + 0x10000 + ICFGR;
 
     write32(at, ~0u);
@@ -189,6 +201,7 @@ TEST(gic_configuration) {
 }
 
 TEST(gic_cpu_interface) {
+    ONLY_GICV(3);
     EQ(sysreg_read(ICC_SRE_EL1) & 7, 7);
     sysreg_write(ICC_SRE_EL1, 0);
     EQ(sysreg_read(ICC_SRE_EL1) & 7, 7);

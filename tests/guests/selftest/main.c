@@ -36,8 +36,6 @@ static void run(const struct test *t, uint64_t count[3]) {
 static void run_all(void) {
     uint64_t count[3] = {0};
 
-    while (!(read64(GICR + 0x20000 * nr_cpus++ + 8) & BIT(4)) && nr_cpus < MAX_CPUS)
-        ;
     print("selftest: %lu CPUs\n", (uint64_t)nr_cpus);
     for (const struct test *t = tests_start; t < tests_end; t++)
         run(t, count);
@@ -50,6 +48,8 @@ void cpu_main(uint64_t number) {
     struct cpu *c = &cpus[number];
 
     sysreg_write(tpidr_el1, number);
+    if (!number)
+        nr_cpus = gic_probe();
     gic_init_cpu();
     if (!number)
         run_all();

@@ -81,11 +81,6 @@ DEFINE_CALL(smc)
 
 /* ---- CPUs ---- */
 
-/* Affinity and number of a CPU are related as in the redistributors' TYPER. */
-uint64_t cpu_affinity(unsigned cpu) {
-    return read64(GICR + 0x20000 * cpu + 8) >> 32;
-}
-
 unsigned cpu_number(void) {
     return (unsigned)sysreg_read(tpidr_el1);
 }
@@ -146,7 +141,8 @@ static void silence(unsigned intid) {
 }
 
 static void take_irq(struct cpu *c) {
-    uint64_t intid = sysreg_read(ICC_IAR1_EL1);
+    uint64_t iar = icc_read(ICC_IAR1_EL1);
+    unsigned intid = iar_intid(iar);
 
     if (intid >= 1020) {
         c->spurious++;
@@ -156,12 +152,12 @@ static void take_irq(struct cpu *c) {
     if (intid < MAX_INTID)
         c->taken[intid]++;
     if (c->on_irq)
-        c->on_irq((unsigned)intid);
+        c->on_irq(intid);
     else
-        silence((unsigned)intid);
-    sysreg_write(ICC_EOIR1_EL1, intid);
-    if ((sysreg_read(ICC_CTLR_EL1) & 2) && !c->keep_active)
-        sysreg_write(ICC_DIR_EL1, intid);
+        silence(intid);
+    icc_write(ICC_EOIR1_EL1, iar);
+    if (gic_eoi_mode() && !c->keep_active)
+        icc_write(ICC_DIR_EL1, iar);
 }
 
 static void resume(struct frame *f, unsigned ec) {

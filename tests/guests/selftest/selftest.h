@@ -241,9 +241,54 @@ static inline void __attribute__((noreturn)) el0_exit(uint64_t value) {
 #define ICC_ASGI1R_EL1 S3_0_C12_C11_6
 #define ICC_SGI0R_EL1 S3_0_C12_C11_7
 
-/* Frame that has a register of this interrupt, seen from CPU `cpu`. */
+/* The machine, and so the guest, has a GICv2; the CPU interface is memory then. */
+extern bool gic_v2;
+#define GICC 0x03002000
+#define V2_ICC_PMR_EL1 0x04
+#define V2_ICC_BPR1_EL1 0x08
+#define V2_ICC_IAR1_EL1 0x0c
+#define V2_ICC_EOIR1_EL1 0x10
+#define V2_ICC_RPR_EL1 0x14
+#define V2_ICC_HPPIR1_EL1 0x18
+#define V2_ICC_DIR_EL1 0x1000
+#define icc_read(name) (gic_v2 ? read32(GICC + V2_##name) : sysreg_read(name))
+#define icc_write(name, value)                                                                     \
+    do {                                                                                           \
+        if (gic_v2)                                                                                \
+            write32(GICC + V2_##name, value);                                                      \
+        else                                                                                       \
+            sysreg_write(name, value);                                                             \
+    } while (0)
+/* Of what IAR says: with an SGI a GICv2 also tells the sender. */
+static inline unsigned iar_intid(uint64_t iar) {
+    return (unsigned)(gic_v2 ? iar & 0x3ff : iar);
+}
+/* For what one version has and the other has not. */
+#define ONLY_GICV(version)                                                                         \
+    do {                                                                                           \
+        if ((version) != (gic_v2 ? 2 : 3)) {                                                       \
+            skip("GICv" #version);                                                                 \
+            return;                                                                                \
+        }                                                                                          \
+    } while (0)
+/* Priority drop apart from deactivation; interrupts on or off at the CPU interface. */
+void gic_set_eoi_mode(unsigned mode);
+unsigned gic_eoi_mode(void);
+void gic_set_on(bool on);
+/* An SPI goes to that CPU; NOBODY: to none. */
+#define NOBODY 99u
+void gic_route(unsigned intid, unsigned cpu);
+void gic_send_sgi(unsigned sgi, unsigned cpu);
+/* To every other CPU, and to all by a list that has more than there are. */
+void gic_send_sgi_to_others(unsigned sgi);
+void gic_send_sgi_to_list(unsigned sgi, unsigned list);
+/* The number of CPUs; sets gic_v2. Once, before gic_init_cpu(). */
+unsigned gic_probe(void);
+
+/* Frame that has a register of this interrupt, seen from CPU `cpu`. A GICv2's private ones are those
+ * of the CPU that looks. */
 static inline uint64_t gic_frame(unsigned cpu, unsigned intid) {
-    return intid < 32 ? GICR + 0x20000 * cpu + 0x10000 : GICD;
+    return intid < 32 && !gic_v2 ? GICR + 0x20000 * cpu + 0x10000 : GICD;
 }
 /* One bit of an interrupt, of this CPU if it is private. */
 bool gic_bit(unsigned reg, unsigned intid);

@@ -199,6 +199,8 @@ static void ignore_twice(unsigned intid) {
 TEST(timer_level_comes_again) {
     for (unsigned i = 0; i < COUNT(timers); i++) {
         ticking = timers[i];
+        if (gic_v2 && ticking->ppi == PPI_VTIMER)
+            continue; /* QEMU's GICv2 does not look at a device's line again at an EOI in GICV */
         ignored = 0;
         me()->on_irq = ignore_twice;
         irq_forget();
