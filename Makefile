@@ -343,11 +343,21 @@ tools: build/setup-test.mk $(CHECK)
 lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
 	@CC='$(CC)' CFLAGS='$(CFLAGS) -DHF_VERSION="lint"' tests/lint/run.sh $(ARCH)
 
+# Firmware for EL3: its third stage stays there, the first two bring it up.
+TRUSTED_FIRMWARE := build/trusted-firmware/qemu/release/bl31.bin
+$(TRUSTED_FIRMWARE): $(F)/trusted-firmware/.complete
+	$(say) TF-A $@
+	@env -u MAKEFLAGS -u MAKELEVEL make -s -C $(F)/trusted-firmware PLAT=qemu QEMU_USE_GIC_DRIVER=QEMU_GICV3 \
+	    CROSS_COMPILE=aarch64-linux-gnu- LD='aarch64-linux-gnu-ld --no-warn-rwx-segments' DEBUG=0 V=0 \
+	    BUILD_BASE=$(CURDIR)/build/trusted-firmware bl1 bl2 bl31 >build/trusted-firmware.log 2>&1 || \
+	    { tail build/trusted-firmware.log; exit 1; }
+	@touch $@
+
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
 .PHONY: system
 system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
-    $(F)/u-boot-rpi/.complete guests
+    $(F)/u-boot-rpi/.complete $(TRUSTED_FIRMWARE) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

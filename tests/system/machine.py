@@ -28,6 +28,7 @@ INITRD = BUILD / "images/initrd.gz"
 INITRD_STRESS = BUILD / "images/initrd-stress.gz"
 DEBIAN_TREES = BUILD / "fetched/kernel/usr/lib"  # a folder with the kernel's version is below
 U_BOOT_RPI = BUILD / "fetched/u-boot-rpi/u-boot.bin"
+TRUSTED_FIRMWARE = BUILD / "trusted-firmware/qemu/release"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
@@ -119,7 +120,7 @@ def die_with_parent():
 
 class Machine:
     """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel), "el3" (by
-    firmware that jumps there), "rpi" (U-Boot with a script on an SD card; the rest preloaded) or a
+    firmware that jumps there), "tf-a" (U-Boot below Trusted Firmware), "rpi" (U-Boot with a script on an SD card; the rest preloaded) or a
     disk image. A board other than virt is QEMU's name with its options; `board_tree` is the name of
     its tree in Debian's kernel package (None: QEMU makes it), `serial` which UART is the console."""
 
@@ -151,6 +152,7 @@ class Machine:
         self.log_path = BUILD / "tests" / f"{name}.log"
         self.focused = None
         self._u_boot_commands = u_boot_commands
+        self._cwd = ROOT
         self.may_leak = False  # the test makes it so
         self._tag = 0
         self._size = memory
@@ -168,7 +170,7 @@ class Machine:
         self._hardware = list(command)
         command += ["-serial", "null"] * serial
         command += ["-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"]
-        if boot in ("u-boot", "kernel", "el3", "rpi"):
+        if boot in ("u-boot", "kernel", "el3", "tf-a", "rpi"):
             modules = self._place_modules(RPI_AT["modules"] if boot == "rpi" else MODULES_AT)
             for file, (address, _) in modules.items():
                 command += self._preload(file, address)
@@ -178,6 +180,8 @@ class Machine:
             elif boot == "el3":
                 command += ["-bios", str(BUILD / "guests/firmware.bin")]
                 command += self._preload(holdfast, HOLDFAST_AT) + self._preload(tree, TREE_AT)
+            elif boot == "tf-a":
+                command += self._u_boot(tree, holdfast, self._trusted_firmware())
             elif boot == "rpi":
                 command += self._rpi(tree, holdfast)
             else:
@@ -202,7 +206,7 @@ class Machine:
             timeout=60,
             echo=False,
             logfile=None,
-            cwd=str(ROOT),
+            cwd=str(self._cwd),
             preexec_fn=die_with_parent,
         )
         self._child.logfile_read = self._log
@@ -375,7 +379,14 @@ class Machine:
             + self._preload(tree, RPI_AT["tree"])
         )
 
-    def _u_boot(self, tree, holdfast):
+    def _trusted_firmware(self):
+        """Its first stage reads the others, and U-Boot, from the working directory of QEMU."""
+        self._cwd = self.directory
+        for name, file in [(f"{n}.bin", TRUSTED_FIRMWARE / f"{n}.bin") for n in ("bl2", "bl31")] + [("bl33.bin", U_BOOT)]:
+            (self.directory / name).write_bytes(file.read_bytes())
+        return ["-bios", str(TRUSTED_FIRMWARE / "bl1.bin"), "-semihosting-config", "enable=on,target=native"]
+
+    def _u_boot(self, tree, holdfast, firmware=("-bios", str(U_BOOT))):
         """U-Boot that starts the preloaded image without delay."""
         script, settings = self.directory / "boot.cmd", self.directory / "env.txt"
         image, environment = self.directory / "boot.scr", self.directory / "env.img"
@@ -389,7 +400,7 @@ class Machine:
         subprocess.run(["mkenvimage", "-s", "0x40000", "-o", environment, settings], check=True)
         os.truncate(environment, 64 << 20)
         return (
-            ["-bios", str(U_BOOT)]
+            list(firmware)
             + ["-drive", f"if=pflash,unit=1,format=raw,file={environment},readonly=on"]
             + self._preload(holdfast, HOLDFAST_AT)
             + self._preload(image, SCRIPT_AT)

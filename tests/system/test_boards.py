@@ -45,6 +45,21 @@ def test_board(board):
         assert machine.domain(1).run("nproc") == "2"
 
 
+def test_trusted_firmware():
+    """EL3 has firmware, below U-Boot: of the interrupt controller only the non-secure side is seen. It
+    adds its psci node to the tree that U-Boot gets; ours is made before."""
+    domain = Domain("domU1", cpus=2, memory_mib=160)
+    psci = 'psci {\ncompatible = "arm,psci-1.0";\nmethod = "smc";\n};\n'
+    with Machine("board-tf-a", [domain], boot="tf-a", machine="secure=on", root=psci) as machine:
+        machine.expect("BL31: ")
+        machine.expect(r"firmware: PSCI 1\.")
+        machine.expect("cpus: 2 of 2")
+        machine.domain(1).wait_up(timeout=150)
+        assert machine.domain(1).run("nproc") == "2"
+        machine.domain(1).type("poweroff")
+        assert machine.wait_exit() == 0
+
+
 def test_imx8mp():
     """The model delivers no virtual interrupts (QEMU 10.0), so the guest is one that needs none."""
     domain = Domain(
