@@ -323,7 +323,7 @@ CHECK := build/tools/holdfast-check
 CHECK_CFLAGS := -std=gnu11 -g -O1 -DHF_HOST_TEST=1 -Wall -Wextra -Werror \
     -Itools/check/include -Itests/fake/include -Iinclude -Iarch/arm64/include -isystem build/include
 CHECK_SOURCES := $(wildcard tools/check/*.c) $(addprefix common/boot/, guests.c guest_config.c \
-    guest_devices.c guest_fdt.c guest_layout.c guest_sched.c builder.c modules.c static_mem.c \
+    boot_summary.c guest_devices.c guest_fdt.c guest_layout.c guest_sched.c builder.c modules.c static_mem.c \
     static_shm.c shm_map.c static_evtchn.c cpupools.c boot_mem_fdt.c image.c image_load.c \
     partial_tree.c) common/lib/fdt.c common/lib/spinlock.c common/mm/boot_mem.c \
     common/core/iommu_fdt.c common/core/irq.c common/abi/policy.c common/virt/passthrough.c \

@@ -129,7 +129,7 @@ void boot_mem_from_fdt(const void *fdt, paddr_t fdt_pa, paddr_t image, uint64_t 
         uint64_t start, size;
 
         if (fdt_get_mem_rsv(fdt, i, &start, &size) || start + size < start)
-            printk("error: /memreserve/ entry %d is malformed; not used\n", i);
+            printk("error: /memreserve/: entry %d is malformed; not used\n", i);
         else
             reserve(paddr(start), size, "/memreserve/");
     }

@@ -28,7 +28,7 @@ static int device_error(const struct guest_config *cfg, const void *tree, int no
 
 /* ---- what its DMA may do ---- */
 
-#define FUNCTIONS "holdfast,pci-functions"
+#define FUNCTIONS FUNCTIONS_PROP
 #define FAULTS "holdfast,dma-faults"
 #define MODE "holdfast,iommu"
 

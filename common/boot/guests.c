@@ -1,6 +1,7 @@
 /* The domains the device tree asks for: read and their modules claimed at boot, built later by a
  * thread. */
 #include <hv/bits.h>
+#include <hv/boot_summary.h>
 #include <hv/errno.h>
 #include <hv/fdt.h>
 #include <hv/guests.h>
@@ -164,13 +165,18 @@ void guests_init(const void *fdt) {
 }
 
 static void build_all(void *arg) {
+    bool runs[GUESTS_MAX] = {false};
     unsigned started = 0;
 
     (void)arg;
     static_shm_fill();
+    for (unsigned i = 0; i < nr_guests; i++) {
+        runs[i] = guests[i].good && !guest_build(&guests[i]);
+        started += runs[i];
+    }
+    boot_summary_machine();
     for (unsigned i = 0; i < nr_guests; i++)
-        if (guests[i].good && !guest_build(&guests[i]))
-            started++;
+        boot_summary_domain(&guests[i], (hv_domid_t)(i + 1), runs[i]);
     printk("%u of %u domains started\n", started, nr_guests);
     if (!started)
         printk("error: /chosen: expected a domain that can be started; nothing to run\n");

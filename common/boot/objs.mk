@@ -1,4 +1,4 @@
-obj-y += boot_mem_fdt.o
+obj-y += boot_mem_fdt.o boot_summary.o
 obj-y += builder.o
 obj-y += cpupools.o guest_sched.o
 obj-y += guest_config.o

@@ -57,7 +57,7 @@ void static_shm_fill(void) {
 
         r->filled = !rc;
         if (rc)
-            printk("error: shared memory \"%s\": %s\n", r->id,
+            printk("error: shared memory \"%s\": %s; its domains not started\n", r->id,
                    rc == -ENOMEM ? "not so much memory is free" : "its memory cannot be used");
     }
 }

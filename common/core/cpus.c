@@ -78,7 +78,7 @@ void cpus_init(const void *fdt) {
     mpidrs[0] = cpu_own_mpidr();
     states[0] = CPU_ONLINE;
     if (cpus < 0) {
-        printk("error: no /cpus node: using the boot CPU only\n");
+        printk("error: /cpus: expected a node; only the boot CPU is used\n");
         return;
     }
     fdt_for_each_subnode(node, fdt, cpus) {

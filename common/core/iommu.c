@@ -25,6 +25,10 @@ struct attachment {
 spinlock_t iommu_lock = SPINLOCK_INIT(RANK_IOMMU, "iommu");
 struct iommu *iommus[IOMMU_MAX];
 unsigned nr_iommus;
+
+unsigned iommu_count(void) {
+    return nr_iommus;
+}
 /* All under iommu_lock. */
 static struct list attachments = LIST_INIT(attachments);
 static struct list domains = LIST_INIT(domains);
@@ -228,8 +232,9 @@ static int quiesce(struct iommu_domain *dom, const struct iommu_streams *s) {
         rc = ops->flush(s->iommu, dom->table.vmid, 0, 0);
     if (rc) {
         dom->failed = dom->unsafe = true;
-        printk("error: %s: streams %#x..%#x of d%u could not be blocked\n", s->iommu->name,
-               s->first, s->first + s->count - 1, dom->p2m->owner->domid);
+        printk("error: %s: streams %#x..%#x of d%u could not be blocked; the pages they reach stay "
+               "out of use\n",
+               s->iommu->name, s->first, s->first + s->count - 1, dom->p2m->owner->domid);
     }
     return rc;
 }

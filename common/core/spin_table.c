@@ -53,7 +53,8 @@ int spin_table_cpu_on(const void *fdt, uint64_t mpidr, struct boot_cpu *b) {
     if (node < 0 || fdt_str(fdt, node, "enable-method", &method) || strcmp(method, "spin-table"))
         return -ENODEV;
     if (fdt_u32_or_u64(fdt, node, "cpu-release-addr", &addr) || (addr & 7)) {
-        printk("error: %s: cpu-release-addr: expected an address\n", fdt_path(fdt, node, path));
+        printk("error: %s: cpu-release-addr: expected an address; CPU not used\n",
+               fdt_path(fdt, node, path));
         return -EINVAL;
     }
     release = ioremap(paddr(addr), sizeof(uint64_t));

@@ -36,7 +36,8 @@ static void remove_entries(struct range_set *s, unsigned at, unsigned n) {
 
 static int insert_entry(struct range_set *s, unsigned at, struct mem_range r) {
     if (s->count == BOOT_MEM_RANGES) {
-        printk("error: more than %u %s\n", BOOT_MEM_RANGES, s->name);
+        printk("error: memory: more than %u %s; the last one is not noted\n", BOOT_MEM_RANGES,
+               s->name);
         return -ENOSPC;
     }
     memmove(&s->range[at + 1], &s->range[at], (s->count - at) * sizeof(s->range[0]));
@@ -117,7 +118,8 @@ int boot_mem_add(paddr_t start, uint64_t size) {
     if (set_overlaps(&banks, r))
         return -EEXIST;
     if (banks.count == BOOT_MEM_RANGES || free_mem.count == BOOT_MEM_RANGES) {
-        printk("error: more than %u %s\n", BOOT_MEM_RANGES, banks.name);
+        printk("error: memory: more than %u %s; the last one is not noted\n", BOOT_MEM_RANGES,
+               banks.name);
         return -ENOSPC;
     }
     rc = set_add(&banks, r);

@@ -104,8 +104,9 @@ static void recover(struct smmu *s) {
 
     q->errors++;
     q->bad = true;
-    printk("error: %s: command %#llx %#llx refused: %s\n", s->name, (unsigned long long)at[0],
-           (unsigned long long)at[1], error_name((unsigned)bits_get(cons, CMDQ_CONS_ERR)));
+    printk("error: %s: command %#llx %#llx refused: %s; a sync takes its place\n", s->name,
+           (unsigned long long)at[0], (unsigned long long)at[1],
+           error_name((unsigned)bits_get(cons, CMDQ_CONS_ERR)));
     at[0] = sync.word[0];
     at[1] = sync.word[1];
     smmu_publish(s, at, sizeof(sync));
@@ -142,7 +143,9 @@ static void sync(struct smmu *s) {
         if (time_ns() > deadline && !drained(s)) {
             q->timeouts++;
             q->bad = true;
-            printk("error: %s: commands are not completed\n", s->name);
+            printk(
+                "error: %s: commands are not completed; devices behind it count as not stopped\n",
+                s->name);
             return;
         }
         cpu_relax();

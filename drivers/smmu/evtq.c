@@ -170,7 +170,7 @@ static enum irq_result error_irq(unsigned irq, void *arg) {
     others = active_errors(s) & ~(uint32_t)(GERROR_CMDQ | GERROR_EVENTQ_ABT);
     if (others) {
         if (log_ratelimit(&s->evtq.log, time_ns()))
-            printk("error: %s: global error %#x\n", s->name, others);
+            printk("error: %s: global error %#x; acknowledged\n", s->name, others);
         acknowledge(s, others);
     }
     spin_unlock(&s->evtq.lock);

@@ -50,7 +50,7 @@ bool smmu_wait(const struct smmu *s, unsigned reg, uint32_t mask, uint32_t value
 
     while ((smmu_read(s, reg) & mask) != value) {
         if (time_ns() > deadline && (smmu_read(s, reg) & mask) != value) {
-            printk("error: %s: no answer: %s\n", s->name, what);
+            printk("error: %s: no answer: %s; not waited for any longer\n", s->name, what);
             return false;
         }
         cpu_relax();
@@ -208,7 +208,7 @@ static void probe(const void *fdt, int node) {
     const char *why;
 
     if (!s || iommu_register(&s->iommu)) {
-        printk("error: %s: no room for another IOMMU\n", fdt_path(fdt, node, path));
+        printk("error: %s: no room for another IOMMU; not used\n", fdt_path(fdt, node, path));
         hv_free(s);
         return;
     }

@@ -52,7 +52,7 @@ static bool choose_named(const void *fdt, const char *name, const char *by, bool
     if (take(fdt, node, by, c))
         return true;
     if (loud)
-        printk("error: %s %s: %s\n", by, name,
+        printk("error: %s %s: %s; another console is looked for\n", by, name,
                node < 0    ? "no such node"
                : c->driver ? "reg is malformed"
                            : "no driver for this UART");
@@ -98,12 +98,14 @@ void uart_init(const void *fdt) {
     if (cmdline_get("console", word, sizeof(word)) && strcmp(word, "dtuart"))
         printk("console=%s: only dtuart is known\n", word);
     if (!choose(fdt, true, &c)) {
-        printk("error: no console: the device tree has no UART that Holdfast knows\n");
+        printk("error: console: the device tree has no UART that Holdfast knows; nothing is "
+               "printed\n");
         return;
     }
     base = ioremap(paddr(c.base), c.size);
     if (!base) {
-        printk("error: console %s: its registers cannot be mapped\n", fdt_path(fdt, c.node, path));
+        printk("error: console %s: its registers cannot be mapped; nothing is printed\n",
+               fdt_path(fdt, c.node, path));
         return;
     }
     if (irq_from_fdt(fdt, c.node, 0, &irq, &trigger)) {

@@ -9,6 +9,8 @@
 
 struct domain;
 
+#define FUNCTIONS_PROP "holdfast,pci-functions" /* a list of strings */
+
 struct guest_devices {
     const void *tree;       /* the partial device tree; NULL: none */
     unsigned nr_spis;       /* its interrupts end below so many SPIs */

@@ -119,6 +119,7 @@ struct iommu {
 };
 
 #define IOMMU_MAX 64u
+unsigned iommu_count(void);
 /* -ENOSPC past IOMMU_MAX. Boot CPU. */
 int iommu_register(struct iommu *iommu) __must_check;
 /*

@@ -33,5 +33,8 @@ def test_fit_image():
     command, address = re.search(r"(bootm (\w+))$", said.strip()).groups()
     options = ["-device", f"loader,file={image},addr={address},force-raw=on"]
     with Machine("fit-boot", [], boot="u-boot", options=options, u_boot_commands=command + "\n") as machine:
+        machine.expect(r"\(HF\) machine: 2 CPUs, 2048 MiB, \d+ MiB free, 1 SMMU\r*\n")
+        for n, name in ((1, "one"), (2, "two")):
+            machine.expect(rf"\(HF\)   d{n}   {name} +1 +16 MiB +0  vpl011\r*\n")
         machine.expect(r"\(HF\) 2 of 2 domains started")
         machine.expect_all([rf"\(d{n}\) port 0x{port:08x}" for n, port in ((1, 10), (2, 20))])

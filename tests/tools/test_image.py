@@ -366,6 +366,8 @@ def test_check_prints_the_machine(machine):
     for part in (
         r"\(HF\) CPU pool pool: a CPU for each vCPU\n",
         r"\(HF\) d1: one: started, 1 vCPU, 32 MiB directly mapped at 0x50000000, kernel Image",
+        r"\(HF\) machine: 2 CPUs, 1024 MiB, \d+ MiB free, 1 SMMU\n",
+        r"\(HF\)   d1   one +1 +32 MiB +1  vpl011\n\(HF\)   d2   two +1 +64 MiB +1  vpl011\n",
         r"\(HF\) 2 of 2 domains started\n",
         r"0x0040000000\.\.0x007fffffff +1048576 KiB  bank of RAM\n",
         r"0x0040400000\.\.0x004067ffff +2560 KiB  Holdfast\n",
@@ -398,6 +400,7 @@ def test_check_finds(machine, old, new, said):
     assert done.returncode == 1 and "not everything would start" in done.stderr
     assert re.search(rf"\(HF\) error: {said}", done.stdout), done.stdout
     assert "(HF) 1 of 2 domains started" in done.stdout
+    assert re.search(r"\(HF\)   d[12]   (one|two) +not started\n", done.stdout)
 
 
 def test_check_before_making(machine):

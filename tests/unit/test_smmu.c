@@ -794,7 +794,7 @@ static void other_errors(void **state) {
     (void)state;
     *at(SMMU_GERROR) ^= BIT(8);
     interrupt(IRQ_GERROR);
-    assert_logged("error: smmu@9050000: global error 0x100\n");
+    assert_logged("error: smmu@9050000: global error 0x100; acknowledged\n");
     assert_int_equal(*at(SMMU_GERROR) ^ *at(SMMU_GERRORN), 0);
 }
 

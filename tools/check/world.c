@@ -307,7 +307,7 @@ void restart_domain_alive(void) {
 
 /* ---- CPUs and pools ---- */
 
-unsigned nr_cpus;
+unsigned nr_cpus, nr_online;
 static uint64_t mpidrs[MAX_CPUS];
 struct cpu_features cpu_features = {.aarch32_el1 = true};
 
@@ -368,6 +368,10 @@ int sched_configure(struct vcpu *v, const struct sched_params *p) {
 
 struct iommu *iommus[IOMMU_MAX];
 unsigned nr_iommus;
+
+unsigned iommu_count(void) {
+    return nr_iommus;
+}
 
 int iommu_domain_create(struct p2m *p2m, enum iommu_mode mode, struct iommu_domain **out) {
     (void)mode;
@@ -491,6 +495,7 @@ static void find_cpus(const void *fdt) {
             !fdt_reg_raw(fdt, node, 0, ac, 0, &mpidrs[nr_cpus], &none))
             cpumask_add(&pools[0].cpus, nr_cpus++);
     }
+    nr_online = nr_cpus;
 }
 
 static void find_iommus(const void *fdt) {
