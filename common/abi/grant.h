@@ -60,11 +60,13 @@ enum maptrack_state { MAPTRACK_FREE, MAPTRACK_BUSY, MAPTRACK_LIVE };
 
 struct maptrack_entry {
     struct domain *granter; /* the fields of a struct grant_use */
-    uint64_t gfn : 60;      /* where it is mapped */
-    uint64_t readonly : 1;
-    uint32_t page; /* number in the frame table */
+    uint64_t gfn;           /* where it is mapped */
+    uint32_t page;          /* number in the frame table */
     grant_ref_t ref;
-    uint32_t next;  /* of a free entry */
+    union {
+        uint32_t next; /* of a free entry */
+        bool readonly;
+    };
     uint32_t state; /* atomic: whoever moves it from LIVE to BUSY owns the entry */
 };
 

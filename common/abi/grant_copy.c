@@ -7,6 +7,8 @@
 #include <hv/policy.h>
 #include <hv/string.h>
 
+#include <asm/cache.h>
+
 #include "abi.h"
 #include "grant.h"
 
@@ -68,9 +70,11 @@ static int16_t move(const struct gnttab_copy *op, const struct grant_use *source
         return GNTST_permission_denied;
     if (!within(source, op->source.offset, op->len) || !within(dest, op->dest.offset, op->len))
         return GNTST_general_error;
-    /* Both may be the same page. */
-    memmove((char *)page_to_virt(dest->page) + op->dest.offset,
-            (char *)page_to_virt(source->page) + op->source.offset, op->len);
+    if (op->len == PAGE_SIZE)
+        copy_page(page_to_virt(dest->page), page_to_virt(source->page));
+    else /* perhaps within one page */
+        memmove((char *)page_to_virt(dest->page) + op->dest.offset,
+                (char *)page_to_virt(source->page) + op->source.offset, op->len);
     return GNTST_okay;
 }
 

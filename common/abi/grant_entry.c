@@ -24,7 +24,7 @@ _Static_assert(offsetof(grant_entry_header_t, domid) == 2 && sizeof(union grant_
 /* ---- the words the granter sees ---- */
 
 /* Is it a grant to `user` that allows this use? */
-static bool permits(uint32_t word, hv_domid_t user, unsigned how, bool v2) {
+static __force_inline bool permits(uint32_t word, hv_domid_t user, unsigned how, bool v2) {
     uint16_t flags = WORD_FLAGS(word), type = flags & GTF_type_mask;
 
     if (WORD_DOMID(word) != user)
@@ -41,7 +41,8 @@ static uint16_t use_bits(unsigned how) {
 }
 
 /* Version 1 has flags, domain and marks in one word: one compare and exchange finds them all. */
-int16_t grant_mark_v1(uint32_t *word, hv_domid_t user, unsigned how, uint16_t *flags) {
+static __force_inline int16_t mark_v1(uint32_t *word, hv_domid_t user, unsigned how,
+                                      uint16_t *flags) {
     uint32_t old = READ_ONCE(*word);
 
     for (unsigned i = 0; i < MARK_TRIES; i++) {
@@ -57,6 +58,10 @@ int16_t grant_mark_v1(uint32_t *word, hv_domid_t user, unsigned how, uint16_t *f
         old = found;
     }
     return GNTST_general_error;
+}
+
+int16_t grant_mark_v1(uint32_t *word, hv_domid_t user, unsigned how, uint16_t *flags) {
+    return mark_v1(word, user, how, flags);
 }
 
 /*
@@ -88,29 +93,31 @@ static unsigned entry_shift(const struct grant_frames *g) {
     return g->version == 2 ? 4 : 3;
 }
 
-/* Where a grant is: frame and byte in it. */
-static uint32_t frame_of(const struct grant_frames *g, grant_ref_t ref) {
-    return ref >> (PAGE_SHIFT - entry_shift(g));
-}
-static uint32_t byte_of(const struct grant_frames *g, grant_ref_t ref) {
-    return (ref << entry_shift(g)) & (PAGE_SIZE - 1);
+_Static_assert(!(GRANT_FRAMES_MAX & (GRANT_FRAMES_MAX - 1)), "a mask keeps the CPU in the table");
+
+/* Where a grant is, and its uses. */
+struct place {
+    char *entry;
+    struct grant_pins *pins;
+};
+static __force_inline struct place place_of(const struct grant_frames *g, grant_ref_t ref) {
+    unsigned shift = entry_shift(g);
+    uint32_t frame = ref >> (PAGE_SHIFT - shift) & (GRANT_FRAMES_MAX - 1);
+    uint32_t n = ref & ((PAGE_SIZE >> shift) - 1);
+
+    return (struct place){(char *)g->frame[frame] + (n << shift), &g->pins[frame][n]};
 }
 
-static struct grant_pins *pins_of(const struct grant_frames *g, grant_ref_t ref) {
-    return &g->pins[index_nospec(frame_of(g, ref), GRANT_FRAMES_MAX)]
-                   [byte_of(g, ref) >> entry_shift(g)];
+static bool is_grant(const struct grant_frames *g, grant_ref_t ref) {
+    return ref >> (PAGE_SHIFT - entry_shift(g)) < g->nr_frames;
 }
 
 void *grant_entry(struct grant_frames *g, grant_ref_t ref) {
-    uint32_t frame = frame_of(g, ref);
-
-    if (frame >= g->nr_frames)
-        return NULL;
-    return (char *)g->frame[index_nospec(frame, GRANT_FRAMES_MAX)] + byte_of(g, ref);
+    return is_grant(g, ref) ? place_of(g, ref).entry : NULL;
 }
 
 unsigned grant_uses(const struct grant_frames *g, grant_ref_t ref) {
-    const struct grant_pins *p = pins_of(g, ref);
+    const struct grant_pins *p = place_of(g, ref).pins;
 
     return (unsigned)p->readers + p->writers;
 }
@@ -121,25 +128,14 @@ static uint16_t *status_of(const struct grant_frames *g, grant_ref_t ref) {
     return (uint16_t *)g->status[index_nospec(ref / n, GRANT_STATUS_MAX)] + ref % n;
 }
 
-static int16_t mark(struct grant_frames *g, void *entry, grant_ref_t ref, hv_domid_t user,
-                    unsigned how, uint16_t *flags) {
+static __force_inline int16_t mark(struct grant_frames *g, void *entry, grant_ref_t ref,
+                                   hv_domid_t user, unsigned how, uint16_t *flags) {
     if (g->version == 2)
         return grant_mark_v2(entry, status_of(g, ref), user, how, flags);
-    return grant_mark_v1(entry, user, how, flags);
+    return mark_v1(entry, user, how, flags);
 }
 
-/* Takes away the marks that no use stands for any more. */
-static void unmark(struct grant_frames *g, grant_ref_t ref) {
-    const struct grant_pins *p = pins_of(g, ref);
-    uint16_t *marks = g->version == 2 ? status_of(g, ref) : grant_entry(g, ref);
-    uint16_t gone = p->writers ? 0 : p->readers ? GTF_writing : GTF_reading | GTF_writing;
-
-    if (gone)
-        __atomic_fetch_and(marks, (uint16_t)~gone, __ATOMIC_RELEASE);
-}
-
-static bool count_use(struct grant_frames *g, grant_ref_t ref, bool readonly) {
-    struct grant_pins *p = pins_of(g, ref);
+static bool count_use(struct grant_frames *g, struct grant_pins *p, bool readonly) {
     uint16_t *n = readonly ? &p->readers : &p->writers;
 
     if (*n == UINT16_MAX)
@@ -149,8 +145,7 @@ static bool count_use(struct grant_frames *g, grant_ref_t ref, bool readonly) {
     return true;
 }
 
-static void uncount_use(struct grant_frames *g, grant_ref_t ref, bool readonly) {
-    struct grant_pins *p = pins_of(g, ref);
+static void uncount_use(struct grant_frames *g, struct grant_pins *p, bool readonly) {
     uint16_t *n = readonly ? &p->readers : &p->writers;
 
     BUG_ON(!*n);
@@ -158,15 +153,24 @@ static void uncount_use(struct grant_frames *g, grant_ref_t ref, bool readonly) 
     g->uses--;
 }
 
+/* With the marks that no use stands for any more. */
 static void end_use(struct grant_frames *g, grant_ref_t ref, bool readonly) {
-    uncount_use(g, ref, readonly);
-    unmark(g, ref);
+    struct place at = place_of(g, ref);
+    uint16_t *marks = g->version == 2 ? status_of(g, ref) : (uint16_t *)at.entry;
+
+    uncount_use(g, at.pins, readonly);
+    if (!at.pins->writers)
+        __atomic_fetch_and(marks,
+                           at.pins->readers ? (uint16_t)~GTF_writing
+                                            : (uint16_t) ~(GTF_reading | GTF_writing),
+                           __ATOMIC_RELEASE);
 }
 
 /* ---- the page ---- */
 
 /* The granter's page, if it is RAM of its own that may be used so. */
-static struct page_info *take_page(struct domain *granter, uint64_t frame, bool readonly) {
+static __force_inline struct page_info *take_page(struct domain *granter, uint64_t frame,
+                                                  bool readonly) {
     enum p2m_type t;
     struct page_info *page;
 
@@ -193,8 +197,9 @@ struct transit {
     hv_domid_t domid;
     grant_ref_t ref;
 };
-static int16_t read_entry(struct domain *granter, const void *entry, uint16_t flags, unsigned how,
-                          struct grant_use *use, struct transit *next) {
+static __force_inline int16_t read_entry(struct domain *granter, const void *entry, uint16_t flags,
+                                         unsigned how, struct grant_use *use,
+                                         struct transit *next) {
     const union grant_entry_v2 *e2 = entry;
     uint64_t frame;
 
@@ -220,34 +225,37 @@ static int16_t read_entry(struct domain *granter, const void *entry, uint16_t fl
 
 /* ---- taking and dropping ---- */
 
-static int16_t take_locked(struct domain *granter, grant_ref_t ref, hv_domid_t user, unsigned how,
-                           struct grant_use *use, struct transit *next) {
+static __force_inline int16_t take_locked(struct domain *granter, grant_ref_t ref, hv_domid_t user,
+                                          unsigned how, struct grant_use *use,
+                                          struct transit *next) {
     struct grant_frames *g = &granter->abi->grant;
     bool readonly = how & GRANT_READONLY;
+    struct place at;
     uint16_t flags;
-    void *entry;
     int16_t rc;
 
-    if (g->dead)
+    if (unlikely(g->dead))
         return GNTST_bad_domain;
-    entry = grant_entry(g, ref);
-    if (!entry)
+    if (!is_grant(g, ref))
         return GNTST_bad_gntref;
-    if (!count_use(g, ref, readonly))
+    at = place_of(g, ref);
+    if (!count_use(g, at.pins, readonly))
         return GNTST_general_error;
-    rc = mark(g, entry, ref, user, how, &flags);
+    rc = mark(g, at.entry, ref, user, how, &flags);
     if (rc) {
-        uncount_use(g, ref, readonly); /* nothing is written to an entry that is not for `user` */
+        uncount_use(g, at.pins,
+                    readonly); /* nothing is written to an entry that is not for `user` */
         return rc;
     }
-    rc = read_entry(granter, entry, flags, how, use, next);
+    rc = read_entry(granter, at.entry, flags, how, use, next);
     if (rc)
         end_use(g, ref, readonly);
     return rc;
 }
 
-static int16_t take_one(struct domain *granter, grant_ref_t ref, hv_domid_t user, unsigned how,
-                        struct grant_use *use, struct transit *next) {
+/* Inline once for the common way, and once for what is behind a transitive grant. */
+static __force_inline int16_t take_one(struct domain *granter, grant_ref_t ref, hv_domid_t user,
+                                       unsigned how, struct grant_use *use, struct transit *next) {
     struct grant_frames *g = &granter->abi->grant;
     int16_t rc;
 
@@ -268,8 +276,8 @@ static void drop_one(struct domain *granter, grant_ref_t ref, bool readonly) {
 }
 
 /* The grant behind a transitive one, made to the domain that passes it on; no further step. */
-static int16_t follow(struct domain *via, const struct domain *user, struct transit *next,
-                      unsigned how, struct grant_use *use) {
+static __noinline int16_t follow(struct domain *via, const struct domain *user,
+                                 struct transit *next, unsigned how, struct grant_use *use) {
     struct domain *granter = domain_get(next->domid);
     struct transit none;
     int16_t rc = GNTST_general_error;

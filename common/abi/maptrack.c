@@ -40,7 +40,7 @@ struct maptrack_entry *maptrack_entry(struct domain *d, grant_handle_t handle) {
     return &d->abi->maptrack.chunk[handle / PER_CHUNK][handle % PER_CHUNK];
 }
 
-static uint32_t pop(struct domain *d, struct maptrack_list *l) {
+static __force_inline uint32_t pop(struct domain *d, struct maptrack_list *l) {
     uint32_t handle;
 
     spin_lock(&l->lock);
@@ -51,7 +51,8 @@ static uint32_t pop(struct domain *d, struct maptrack_list *l) {
     return handle;
 }
 
-static void push(struct domain *d, struct maptrack_list *l, uint32_t first, uint32_t last) {
+static __force_inline void push(struct domain *d, struct maptrack_list *l, uint32_t first,
+                                uint32_t last) {
     spin_lock(&l->lock);
     maptrack_entry(d, last)->next = l->head;
     l->head = first;
@@ -130,20 +131,24 @@ static uint32_t take_from_others(struct vcpu *v) {
     return handle;
 }
 
-struct maptrack_entry *maptrack_alloc(struct vcpu *v, grant_handle_t *handle) {
-    struct maptrack_list *own = list_of(v->domain, v->id);
-    struct maptrack_entry *e;
+static struct maptrack_entry *claim_free(struct domain *d, grant_handle_t handle) {
+    struct maptrack_entry *e = maptrack_entry(d, handle);
 
-    *handle = pop(v->domain, own);
-    if (unlikely(*handle == NO_HANDLE))
-        *handle = grow(v->domain, own);
-    if (unlikely(*handle == NO_HANDLE))
-        *handle = take_from_others(v);
-    if (*handle == NO_HANDLE)
-        return NULL;
-    e = maptrack_entry(v->domain, *handle);
     store_relaxed(&e->state, MAPTRACK_BUSY);
     return e;
+}
+
+static __noinline struct maptrack_entry *alloc_elsewhere(struct vcpu *v, grant_handle_t *handle) {
+    *handle = grow(v->domain, list_of(v->domain, v->id));
+    if (*handle == NO_HANDLE)
+        *handle = take_from_others(v);
+    return *handle == NO_HANDLE ? NULL : claim_free(v->domain, *handle);
+}
+
+struct maptrack_entry *maptrack_alloc(struct vcpu *v, grant_handle_t *handle) {
+    *handle = pop(v->domain, list_of(v->domain, v->id));
+    return likely(*handle != NO_HANDLE) ? claim_free(v->domain, *handle)
+                                        : alloc_elsewhere(v, handle);
 }
 
 void maptrack_free(struct vcpu *v, grant_handle_t handle) {

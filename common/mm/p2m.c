@@ -9,6 +9,7 @@
 #include <asm/tlb.h>
 
 #include "p2m_internal.h"
+#include "pt_internal.h"
 
 #define VTTBR_VMID_SHIFT 48
 
@@ -67,7 +68,7 @@ void p2m_destroy(struct p2m *p2m) {
 static __force_inline mfn_t lookup_locked(struct p2m *p2m, gfn_t g, enum p2m_type *t,
                                           unsigned *order) {
     unsigned level;
-    pte_t e = g.gfn < p2m_gfn_limit(p2m) ? pt_lookup(&p2m->pt, g.gfn << PAGE_SHIFT, &level)
+    pte_t e = g.gfn < p2m_gfn_limit(p2m) ? pt_lookup_inside(&p2m->pt, g.gfn << PAGE_SHIFT, &level)
                                          : (level = p2m->pt.start_level, 0);
     unsigned o = pt_level_shift(level) - PAGE_SHIFT;
 
@@ -93,23 +94,43 @@ mfn_t p2m_lookup(struct p2m *p2m, gfn_t g, enum p2m_type *t, unsigned *order) {
     return m;
 }
 
-struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t) {
-    struct page_info *page = NULL;
+/* Calls nothing. The entry stands for a page in use of this owner: neither changes under the lock.
+ */
+static __force_inline struct page_info *get_page_locked(struct p2m *p2m, gfn_t g,
+                                                        enum p2m_type *t) {
     enum p2m_type type = P2M_INVALID;
+    struct page_info *page = NULL;
     mfn_t m = INVALID_MFN;
 
-    read_lock(&p2m->lock);
     /* Of a dying domain, which another may still have a reference to, the table may be gone. */
     if (likely(!p2m->dying))
         m = lookup_locked(p2m, g, &type, NULL);
     if (p2m_type_in(type, P2M_ANY_RAM)) {
         page = mfn_to_page(m);
-        if (!get_page(page, p2m->owner))
+        if (page->u.owner != p2m->owner || !get_page_if_used(page))
             page = NULL;
     }
-    read_unlock(&p2m->lock);
     if (t)
         *t = type;
+    return page;
+}
+
+static __noinline struct page_info *wait_and_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t) {
+    struct page_info *page;
+
+    read_lock(&p2m->lock);
+    page = get_page_locked(p2m, g, t);
+    read_unlock(&p2m->lock);
+    return page;
+}
+
+struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t) {
+    struct page_info *page;
+
+    if (unlikely(!read_trylock(&p2m->lock)))
+        return wait_and_get_page(p2m, g, t);
+    page = get_page_locked(p2m, g, t);
+    read_unlock(&p2m->lock);
     return page;
 }
 

@@ -6,6 +6,7 @@
 #include <asm/tlb.h>
 
 #include "p2m_internal.h"
+#include "pt_internal.h"
 
 /* What is at the place where a mapping is to go. */
 struct target {
@@ -94,8 +95,8 @@ static __force_inline bool get_pages(struct page_info *page, uint64_t nr,
 
 /* One page where no block is in the way: the common case, in one walk. entry NULL: tables are
  * missing. */
-static int map_page(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *entry,
-                    unsigned missing) {
+static __force_inline int map_page(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *entry,
+                                   unsigned missing) {
     uint64_t va = g.gfn << PAGE_SHIFT;
     pte_t leaf = pte_make_leaf(m.mfn << PAGE_SHIFT, PT_LEVELS - 1, p2m_pte_attr(t));
     bool occupied = entry && pte_is_valid(*entry);
@@ -116,7 +117,7 @@ static int map_page(struct p2m *p2m, gfn_t g, mfn_t m, enum p2m_type t, pte_t *e
     } else {
         if (!entry)
             entry = pt_add_slot(&p2m->pt, va);
-        pt_fill_slot(&p2m->pt, entry, leaf);
+        pt_fill(&p2m->pt, entry, leaf);
     }
     track(p2m, g, m, 1, t);
     mirror_map(p2m, g, m, 1, t);
@@ -163,7 +164,7 @@ static __force_inline int insert(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr,
         return -EPERM;
     if (nr == 1) {
         struct pt_gap gap = {0, false};
-        pte_t *entry = pt_find_slot(&p2m->pt, g.gfn << PAGE_SHIFT, &gap);
+        pte_t *entry = pt_slot_of(&p2m->pt, g.gfn << PAGE_SHIFT, &gap);
 
         if (likely(!gap.blocked))
             return map_page(p2m, g, m, t, entry, gap.missing);
@@ -175,43 +176,47 @@ int p2m_insert_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_t
     return insert(p2m, g, m, nr, t);
 }
 
-static __force_inline int check_and_insert(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr,
-                                           enum p2m_type t) {
+int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     int rc = p2m_type_in(t, P2M_TRACKED) ? check_pages(p2m, m, nr, t) : 0;
 
-    return rc ? rc : insert(p2m, g, m, nr, t);
+    return rc ? rc : p2m_insert_locked(p2m, g, m, nr, t);
 }
 
-int p2m_map_locked(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
-    return check_and_insert(p2m, g, m, nr, t);
-}
-
-static bool fits(const struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr) {
+static __force_inline bool fits(const struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr) {
     uint64_t limit = p2m_gfn_limit(p2m), frames = (PTE_ADDR >> PAGE_SHIFT) + 1;
 
     return nr && g.gfn < limit && nr <= limit - g.gfn && m.mfn < frames && nr <= frames - m.mfn;
 }
 
-int p2m_map(struct p2m *p2m, gfn_t g, mfn_t m, unsigned order, enum p2m_type t) {
-    int rc;
-
-    if (t <= P2M_INVALID || t >= P2M_NR_TYPES || order > MAX_ORDER ||
-        !fits(p2m, g, m, 1ULL << order))
-        return -EINVAL;
-    write_lock(&p2m->lock);
-    rc = likely(!order) ? check_and_insert(p2m, g, m, 1, t)
-                        : check_and_insert(p2m, g, m, 1ULL << order, t);
-    write_unlock(&p2m->lock);
-    return rc;
-}
-
-int p2m_map_mmio(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr) {
+static __noinline int map_many(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     int rc;
 
     if (!fits(p2m, g, m, nr))
         return -EINVAL;
     write_lock(&p2m->lock);
-    rc = p2m_map_locked(p2m, g, m, nr, P2M_MMIO_DIRECT);
+    rc = p2m_map_locked(p2m, g, m, nr, t);
     write_unlock(&p2m->lock);
     return rc;
+}
+
+int p2m_map(struct p2m *p2m, gfn_t g, mfn_t m, unsigned order, enum p2m_type t) {
+    int rc = 0;
+
+    if (t <= P2M_INVALID || t >= P2M_NR_TYPES || order > MAX_ORDER)
+        return -EINVAL;
+    if (unlikely(order))
+        return map_many(p2m, g, m, 1ULL << order, t);
+    if (!fits(p2m, g, m, 1))
+        return -EINVAL;
+    write_lock(&p2m->lock);
+    if (p2m_type_in(t, P2M_TRACKED))
+        rc = check_pages(p2m, m, 1, t);
+    if (!rc)
+        rc = insert(p2m, g, m, 1, t);
+    write_unlock(&p2m->lock);
+    return rc;
+}
+
+int p2m_map_mmio(struct p2m *p2m, gfn_t g, mfn_t m, uint64_t nr) {
+    return map_many(p2m, g, m, nr, P2M_MMIO_DIRECT);
 }

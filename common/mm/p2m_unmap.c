@@ -6,6 +6,7 @@
 #include <asm/tlb.h>
 
 #include "p2m_internal.h"
+#include "pt_internal.h"
 
 /* Up to so many pages are flushed one by one; beyond, the VMID as a whole. */
 #define FLUSH_MAX_PAGES 16u
@@ -114,7 +115,7 @@ static void drop_page(struct p2m *p2m, uint64_t va, pte_t old) {
 }
 
 /* One page needs no second pass over the table: its entry is remembered here. */
-static void remove_page(struct p2m *p2m, uint64_t va, pte_t *entry) {
+static __force_inline void remove_page(struct p2m *p2m, uint64_t va, pte_t *entry) {
     struct page_list unlinked = PAGE_LIST_INIT;
     struct page_info *table;
     pte_t old = *entry;
@@ -174,8 +175,8 @@ static int unmap_locked(struct p2m *p2m, gfn_t g, uint64_t nr, unsigned allowed)
 
     p2m_note_change(p2m, g, nr, P2M_INVALID);
     if (nr == 1) {
-        struct pt_gap gap;
-        pte_t *entry = pt_find_slot(&p2m->pt, va, &gap);
+        struct pt_gap gap = {0, false};
+        pte_t *entry = pt_slot_of(&p2m->pt, va, &gap);
 
         if (likely(entry != NULL)) {
             rc = check_entry(*entry, allowed);
@@ -253,8 +254,7 @@ int p2m_unmap_page(struct p2m *p2m, struct page_info *page) {
 /* The entry of a grant mapping of m at g; NULL with *rc set. */
 static pte_t *grant_entry(struct p2m *p2m, gfn_t g, mfn_t m, int *rc) {
     struct pt_gap gap = {0, false};
-    pte_t *entry =
-        beyond_limit(p2m, g, 1) ? NULL : pt_find_slot(&p2m->pt, g.gfn << PAGE_SHIFT, &gap);
+    pte_t *entry = beyond_limit(p2m, g, 1) ? NULL : pt_slot_of(&p2m->pt, g.gfn << PAGE_SHIFT, &gap);
 
     if (!entry)
         *rc = gap.blocked ? -EILSEQ : -ENOENT; /* grants are never mapped as blocks */

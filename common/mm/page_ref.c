@@ -76,17 +76,6 @@ bool page_give_up(struct page_info *page) {
     return true;
 }
 
-bool get_page_writable(struct page_info *page) {
-    type_info_t old = __atomic_load_n(&page->type_info, __ATOMIC_RELAXED), new;
-
-    do {
-        if (!type_info_get_writable(old, &new))
-            return false;
-    } while (!__atomic_compare_exchange_n(&page->type_info, &old, new, true, __ATOMIC_ACQUIRE,
-                                          __ATOMIC_RELAXED));
-    return true;
-}
-
 void put_page_writable(struct page_info *page) {
     type_info_t old = __atomic_load_n(&page->type_info, __ATOMIC_RELAXED), new;
 

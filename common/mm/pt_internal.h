@@ -1,4 +1,4 @@
-/* Small steps shared by pt.c and pt_read.c. */
+/* Small steps shared by the files of the page tables and p2m.c. */
 #ifndef MM_PT_INTERNAL_H
 #define MM_PT_INTERNAL_H
 
@@ -38,6 +38,32 @@ static inline void pt_written(struct pt *pt, const pte_t *e) {
         pt->ops->written(pt, e, sizeof(*e));
 }
 
+/* One level: true when the walk ends here. Constant levels make constant shifts. */
+static __force_inline bool pt_ends_at(const pte_t **table, unsigned level, uint64_t va, pte_t *e) {
+    *e = READ_ONCE((*table)[pt_index(level, va)]);
+    if (!pte_is_table(*e, level))
+        return true;
+    *table = pt_child(*e);
+    return false;
+}
+/* pt_lookup() of an address below the limit. */
+static __force_inline pte_t pt_lookup_inside(const struct pt *pt, uint64_t va, unsigned *level) {
+    const pte_t *table = pt_root(pt);
+    pte_t e;
+
+    *level = 0;
+    if (pt->start_level == 0 && pt_ends_at(&table, 0, va, &e))
+        return e;
+    *level = 1;
+    if (pt_ends_at(&table, 1, va, &e))
+        return e;
+    *level = 2;
+    if (pt_ends_at(&table, 2, va, &e))
+        return e;
+    *level = 3;
+    return READ_ONCE(table[pt_index(3, va)]);
+}
+
 /* Links a table that is complete: the walkers see its entries before they see the table. */
 static inline void pt_link_table(pte_t *e, const pte_t *table) {
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -66,6 +92,34 @@ static inline uint64_t pt_place_va(type_info_t place) {
 }
 static inline unsigned pt_place_level(type_info_t place) {
     return (unsigned)place & 3;
+}
+
+/* ---- pt_find_slot() and pt_fill_slot(), for the p2m ---- */
+/* One level down: true when there is a table. With a constant level this is seven instructions. */
+static __force_inline bool pt_descend(pte_t **table, unsigned level, uint64_t va,
+                                      struct pt_gap *gap) {
+    pte_t e = (*table)[pt_index(level, va)];
+
+    if (unlikely(!pte_is_table(e, level))) {
+        gap->missing = PT_LEVELS - 1 - level;
+        gap->blocked = pte_is_valid(e);
+        return false;
+    }
+    *table = pt_child(e);
+    return true;
+}
+static __force_inline pte_t *pt_slot_of(const struct pt *pt, uint64_t va, struct pt_gap *gap) {
+    pte_t *table = pt_root(pt);
+
+    if (pt->start_level == 0 && !pt_descend(&table, 0, va, gap))
+        return NULL;
+    if (!pt_descend(&table, 1, va, gap) || !pt_descend(&table, 2, va, gap))
+        return NULL;
+    return &table[pt_index(PT_LEVELS - 1, va)];
+}
+static __force_inline void pt_fill(struct pt *pt, pte_t *entry, pte_t value) {
+    pt_used_add(pt, entry, 1);
+    WRITE_ONCE(*entry, value);
 }
 
 #endif

@@ -3,27 +3,12 @@
 
 #define LAST (PT_LEVELS - 1)
 
-/* One level down: true when there is a table. With a constant level this is seven instructions. */
-static inline bool descend(pte_t **table, unsigned level, uint64_t va, struct pt_gap *gap) {
-    pte_t e = (*table)[pt_index(level, va)];
-
-    if (unlikely(!pte_is_table(e, level))) {
-        gap->missing = LAST - level;
-        gap->blocked = pte_is_valid(e);
-        return false;
-    }
-    *table = pt_child(e);
-    return true;
+pte_t *pt_find_slot(const struct pt *pt, uint64_t va, struct pt_gap *gap) {
+    return pt_slot_of(pt, va, gap);
 }
 
-pte_t *pt_find_slot(const struct pt *pt, uint64_t va, struct pt_gap *gap) {
-    pte_t *table = pt_root(pt);
-
-    if (pt->start_level == 0 && !descend(&table, 0, va, gap))
-        return NULL;
-    if (!descend(&table, 1, va, gap) || !descend(&table, 2, va, gap))
-        return NULL;
-    return &table[pt_index(LAST, va)];
+void pt_fill_slot(struct pt *pt, pte_t *entry, pte_t value) {
+    pt_fill(pt, entry, value);
 }
 
 pte_t *pt_add_slot(struct pt *pt, uint64_t va) {
@@ -40,11 +25,6 @@ pte_t *pt_add_slot(struct pt *pt, uint64_t va) {
         table = pt_child(*e);
     }
     return &table[pt_index(LAST, va)];
-}
-
-void pt_fill_slot(struct pt *pt, pte_t *entry, pte_t value) {
-    pt_used_add(pt, entry, 1);
-    WRITE_ONCE(*entry, value);
 }
 
 /* The table of va has lost its only entry: it goes, and so does whatever held nothing else. */

@@ -1,32 +1,11 @@
 /* Reading translation tables: lookup, walks and counts. */
 #include "pt_internal.h"
 
-/* One level: true when the walk ends here. Constant levels make constant shifts. */
-static inline bool ends_at(const pte_t **table, unsigned level, uint64_t va, pte_t *e) {
-    *e = READ_ONCE((*table)[pt_index(level, va)]);
-    if (!pte_is_table(*e, level))
-        return true;
-    *table = pt_child(*e);
-    return false;
-}
-
 pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level) {
-    const pte_t *table = pt_root(pt);
-    pte_t e = 0;
-
+    if (likely(!(va >> pt->addr_bits)))
+        return pt_lookup_inside(pt, va, level);
     *level = pt->start_level;
-    if (unlikely(va >> pt->addr_bits))
-        return 0;
-    if (pt->start_level == 0 && ends_at(&table, 0, va, &e))
-        return e;
-    *level = 1;
-    if (ends_at(&table, 1, va, &e))
-        return e;
-    *level = 2;
-    if (ends_at(&table, 2, va, &e))
-        return e;
-    *level = 3;
-    return READ_ONCE(table[pt_index(3, va)]);
+    return 0;
 }
 
 static int walk_level(unsigned level, const pte_t *table, uint64_t va, uint64_t end, pt_visit_fn fn,

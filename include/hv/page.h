@@ -184,7 +184,16 @@ void page_give_up_run(struct domain_pages *owner, struct page_info *page, uint64
 bool domain_pages_drain(struct domain_pages *owner, unsigned max);
 
 /* Writable use: grants and DMA. False: the count is full. */
-bool get_page_writable(struct page_info *page) __must_check;
+static inline __must_check bool get_page_writable(struct page_info *page) {
+    type_info_t old = __atomic_load_n(&page->type_info, __ATOMIC_RELAXED), new;
+
+    do {
+        if (unlikely(!type_info_get_writable(old, &new)))
+            return false;
+    } while (unlikely(!__atomic_compare_exchange_n(&page->type_info, &old, new, true,
+                                                   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)));
+    return true;
+}
 void put_page_writable(struct page_info *page);
 
 /* ---- GFN tracking; the caller holds the owner's P2M lock, for writing where it changes something

@@ -256,6 +256,30 @@ GRANTS_TEST(grants_copy) {
     EQ(copy(FROM, SERVER, REF_FIRST, 0, DOMID_SELF, OWN_GFN(0), 0, 0), GNTST_okay);
 }
 
+#define SIMD_PAIRS(insn, at)                                                                       \
+    __asm__ volatile(".arch_extension simd\n\t" insn " q0, q1, [%0]\n\t" insn                        \
+                     " q2, q3, [%0, #32]\n\t" insn " q4, q5, [%0, #64]\n\t" insn                     \
+                     " q6, q7, [%0, #96]" ::"r"(at)                                                \
+                     : "memory")
+
+/* Whatever moves a whole page leaves the registers of who asks for it alone. */
+GRANTS_TEST(grants_copy_keeps_simd_registers) {
+    static uint64_t before[16], after[16];
+
+    for (unsigned i = 0; i < 16; i++)
+        before[i] = 0x123456789abcdef * (i + 1);
+    grant(REF_FIRST, GTF_permit_access, 0);
+    for (unsigned i = 0; i < 4096; i += 8)
+        EQ(ASK3(CMD_WRITE, 0, i, i ^ 0x5a5a), 0);
+    SIMD_PAIRS("ldp", before);
+    EQ(copy(FROM, SERVER, REF_FIRST, 0, DOMID_SELF, OWN_GFN(0), 0, 4096), GNTST_okay);
+    SIMD_PAIRS("stp", after);
+    for (unsigned i = 0; i < 16; i++)
+        EQ(after[i], before[i]);
+    for (unsigned i = 0; i < 4096; i += 8)
+        EQ(read64((uint64_t)&own[0][i]), i ^ 0x5a5a);
+}
+
 GRANTS_TEST(grants_copy_errors) {
     uint64_t g = OWN_GFN(0);
 

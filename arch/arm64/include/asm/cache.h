@@ -7,6 +7,8 @@
 
 /* Zeroes [va, va+size): any alignment. By FEAT_MOPS, else DC ZVA, else stores. */
 void clear_range(void *va, size_t size);
+/* A whole page onto another, or onto itself (cpu/string.S). */
+void copy_page(void *to, const void *from);
 
 /* To the point of coherency: what an observer without caches (a guest before its MMU is on, a
  * device) sees. */

@@ -8,6 +8,9 @@
 static inline void clear_range(void *va, size_t size) {
     memset(va, 0, size);
 }
+static inline void copy_page(void *to, const void *from) {
+    memmove(to, from, 4096);
+}
 void fake_dcache_cleaned(const void *va, size_t size) __attribute__((weak));
 static inline void dcache_clean_poc(const void *va, size_t size) {
     if (fake_dcache_cleaned)
