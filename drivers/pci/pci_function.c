@@ -63,5 +63,6 @@ void pci_function_reset(struct pci_function *f) {
     pci_end_reset(r->bus, r->devfn);
     pci_wait_reset();
     pci_function_write(f, PCI_COMMAND, PCI_COMMAND_INTX_OFF);
+    pci_smallest_payload(f);
     pci_function_place(f);
 }

@@ -61,6 +61,8 @@ void pci_walk_bus(const struct pci_bus *b, unsigned bus, pci_visit_fn fn, void *
 
 /* All functions are found and have their places. Once; 0 or -ENOMEM, then always. */
 int pci_split(struct pci_host *h) __must_check;
+/* Packets of 128 bytes, which every port takes: a reset function sends and takes no others. */
+void pci_smallest_payload(const struct pci_function *f);
 void pci_write_bar(const struct pci_function *f, unsigned i, uint64_t pci);
 /* No function behind it decodes or masters. 0, -ENOMEM. */
 int pci_silence(const struct pci_host *h) __must_check;

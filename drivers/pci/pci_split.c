@@ -33,6 +33,10 @@
 #define KIND_UPSTREAM 5u
 #define KIND_DOWNSTREAM 6u
 
+/* PCIe 7.5.3.4. */
+#define EXPRESS_DEVICE_CONTROL 0x08u
+#define PAYLOAD_SIZE 0x80e0u /* and no reset */
+
 /* Access Control Services (PCIe 7.7.11): requests between devices go up to the IOMMU. */
 #define EXTENDED_CAPABILITIES 0x100u
 #define CAP_ACS 0x000du
@@ -111,6 +115,16 @@ static void find_bars(struct pci_function *f, unsigned count) {
 }
 
 /* ---- bridges ---- */
+
+void pci_smallest_payload(const struct pci_function *f) {
+    unsigned express = pci_function_capability(f, PCI_CAP_EXPRESS);
+    uint32_t control;
+
+    if (!express)
+        return;
+    control = pci_function_read(f, express + EXPRESS_DEVICE_CONTROL);
+    pci_function_write(f, express + EXPRESS_DEVICE_CONTROL, (uint16_t)(control & ~PAYLOAD_SIZE));
+}
 
 static void redirect_requests(const struct pci_function *f) {
     uint32_t head;
@@ -216,6 +230,7 @@ static void found(void *arg, const struct pci_bus *b, unsigned bus, unsigned dev
     l->found = true;
     /* Nobody decodes, masters or interrupts: they get neighbours they must not meet. */
     pci_function_write(f, PCI_COMMAND, PCI_COMMAND_INTX_OFF);
+    pci_smallest_payload(f);
     find_bars(f, !header ? PCI_BARS : header == PCI_HEADER_BRIDGE ? 2 : 0);
     if (header == PCI_HEADER_BRIDGE)
         l->rc = open_bridge(l, f);

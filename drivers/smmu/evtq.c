@@ -8,6 +8,7 @@
 #include <hv/printk.h>
 #include <hv/string.h>
 
+#include <asm/barrier.h>
 #include <asm/cache.h>
 
 #include <libfdt.h>
@@ -88,6 +89,7 @@ static bool drain(struct smmu *s, unsigned max) {
     struct smmu_evtq *q = &s->evtq;
     uint32_t mask = (2u << q->bits) - 1, prod = smmu_read(s, SMMU_EVENTQ_PROD);
 
+    dmb(oshld); /* the events were written before it was */
     while (max && q->cons != (prod & mask)) {
         uint64_t *event = q->entries[q->cons & (mask >> 1)];
 
@@ -97,6 +99,7 @@ static bool drain(struct smmu *s, unsigned max) {
         q->cons = (q->cons + 1) & mask;
         max--;
     }
+    dmb(osh); /* they are read before their places are free again */
     /* Bit 31 acknowledges an overflow. */
     smmu_write(s, SMMU_EVENTQ_CONS, q->cons | (prod & EVENTQ_OVFLG));
     return q->cons == (smmu_read(s, SMMU_EVENTQ_PROD) & mask);

@@ -199,6 +199,7 @@ static int boot(void **state) {
     add(PORT, 0x000c1b36, 1);
     add_capability(PORT, 0x10000010);
     *reg32(PORT, 0x60) = 0x00420010;
+    *reg32(PORT, 0x68) = 0x2830; /* packets of 256 bytes */
     *reg32(PORT, 0x100) = 0x14010001;
     *reg32(PORT, 0x140) = 0x1001000d; /* and round again */
     add(HUGE, 0x44444444, 0);
@@ -306,6 +307,7 @@ static void behind_a_port(void **state) {
     assert_int_equal(command_of(PORT),
                      PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_OFF);
     assert_int_equal(command_of(DEEP), PCI_COMMAND_INTX_OFF);
+    assert_int_equal(*reg32(PORT, 0x68), 0x2810);      /* as the functions have it after a reset */
     assert_int_equal(*reg32(PORT, 0x144) >> 16, 0x1d); /* nobody meets another before the IOMMU */
     assert_int_equal(pci_function_pin(deep, &pin), PORT);
     assert_int_equal(pin, 1);
