@@ -277,6 +277,7 @@ test: build/setup-test.mk
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory bench-gate
 	@$(MAKE) --no-print-directory system
+	$(if $(TESTS),,@tests/matrix.py $(ARCH))
 
 # Unit tests run on the host. Each tests/unit/test_X.c names what it links on
 # a line "/* SOURCES: common/lib/fdt.c ... */".
@@ -361,6 +362,11 @@ system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(IN
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)
+
+# The table of machines in README.md, from the logs of `make system`.
+.PHONY: matrix
+matrix:
+	@tests/matrix.py $(ARCH) --write
 
 # The bare-metal guests on Debian's Xen: tests/on_xen/differences.txt says what may differ.
 .PHONY: test-guests-on-xen
@@ -502,7 +508,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests test-guests-on-xen bench bench-gate bench-baseline bench-trace clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for' \
 	    '  DEBUG=0             a release build: no debug checks' \

@@ -1,7 +1,7 @@
 """The examples of the documentation do what the text says."""
 import re
 
-from machine import BUILD, INITRD, LINUX, ROOT, Domain, Machine
+from machine import BUILD, HOLDFAST, INITRD, LINUX, ROOT, Domain, Machine
 
 
 def example(document, first_line):
@@ -75,3 +75,25 @@ def test_the_error_of_the_device_tree_reference():
     node = 'domU2 {\ncompatible = "xen,domain";\ncpus = <1>;\nmemory = <0 1 2>;\n};\n'
     with Machine("docs-error", [], chosen=node) as machine:
         machine.expect(re.escape(quoted.strip()), timeout=30)
+
+
+def test_the_breakpoint_of_the_porting_guide():
+    """It is where the image's first instruction, a branch, leads to at the load address of the text."""
+    first = int.from_bytes(HOLDFAST.read_bytes()[:4], "little")
+    assert first >> 26 == 0b000101
+    entry = 0x40200000 + 4 * (first & 0x3FFFFFF)
+    assert f"(gdb) hbreak *{entry:#x}\n" in (ROOT / "docs/porting.md").read_text(encoding="utf-8")
+
+
+def test_the_devices_of_the_board_notes():
+    """Every UART and interrupt controller that has a driver stands there, and nothing else."""
+    rows = re.findall(r"^\| (?:interrupt controller |UART )?\| (.*) \| `(drivers/\S+)` \|$", (ROOT / "docs/boards.md").read_text(encoding="utf-8"), re.M)
+    told = {(name, file) for names, file in rows for name in re.findall(r"`([^`]+)`", names)}
+    pattern = r'uart_driver \w+ = \{"([^"]+)"|fdt_next_compatible\(fdt, -1, "([^"]+)"|"(arm,(?:gic-400|cortex-a\d+-gic))"'
+    known = {
+        ("".join(match), str(file.relative_to(ROOT)))
+        for folder in ("uart", "gic")
+        for file in (ROOT / "drivers" / folder).glob("*.c")
+        for match in re.findall(pattern, file.read_text(encoding="ascii"))
+    }
+    assert told == known
