@@ -255,6 +255,8 @@ RUN_FILES := $(KERNEL) $(INITRD)
 ifeq ($(PROFILE),passthrough)
     RUN_FILES := $(KERNEL) $(INITRD_DEVICES) build/images/nvme.img
 endif
+# The examples' bare-metal guests.
+RUN_FILES += $(shell sed -n 's|.*\.\./\(build/guests/[a-z]*\.bin\).*|\1|p' dts/$(PROFILE).yaml 2>/dev/null)
 
 build/images/nvme.img:
 	@mkdir -p $(@D)

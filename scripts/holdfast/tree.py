@@ -142,10 +142,14 @@ def is_text(raw):
     return bool(re.fullmatch(rb"(?:[ -~]+\0)+", raw))
 
 
-def u_boot_value(raw):
-    """The value of `fdt set` for some bytes; strings and cells where they can be, for the reader."""
+def u_boot_value(raw, variables=None):
+    """The value of `fdt set` for some bytes; strings and cells where they can be, for the reader.
+    `variables`: {offset: U-Boot variable that has the cell}."""
     if not raw:
         return ""
+    if variables:
+        cells = struct.unpack(f">{len(raw) // 4}I", raw)
+        return " <" + " ".join(variables.get(4 * i, f"{n:#x}") for i, n in enumerate(cells)) + ">"
     if is_text(raw) and not re.search(rb"['\\]", raw) and not re.match(rb"[<\[]", raw):
         return "".join(f" '{part.decode()}'" for part in raw[:-1].split(b"\0"))
     if len(raw) % 4 == 0:
@@ -161,13 +165,28 @@ def renumbered(name, raw, offsets):
     return bytes(out)
 
 
+def host_phandles(fixups):
+    """Lines that look up the board's nodes that ours name by path, and {(path, property): {offset: variable}}."""
+    lines, wanted = [], {}
+    for n, host in enumerate(fixups.properties if fixups else []):
+        if not host.startswith("/"):
+            raise Refused(f"source: {host}: no label of ours; name a node of the board by its path, &{{/path}}")
+        lines += [
+            f"if fdt get value holdfast_{n} {host} phandle; then true; else",
+            f"  echo holdfast-image: expected {host} in the tree of the board, with a phandle; not started",
+            "  exit",
+            "fi",
+        ]
+        for place in fixups.strings(host):
+            path, name, offset = place.replace("/fragment@0/__overlay__", "/chosen", 1).rsplit(":", 2)
+            wanted.setdefault((path, name), {})[int(offset)] = f"${{holdfast_{n}}}"
+    return lines, wanted
+
+
 def u_boot_commands(compiled):
     """`fdt` commands that make the same changes as an overlay, for a U-Boot without `fdt apply`."""
     root = fdt.Tree(compiled, "the domains").root
-    if fixups := root.find("/__fixups__"):
-        names = ", ".join(fixups.properties)
-        raise Refused(f"source: {names}: a node of the board's tree can be named only when device-tree is a file")
-    lines = []
+    lines, wanted = host_phandles(root.find("/__fixups__"))
 
     def walk(node, path, places):
         for name, raw in node.properties.items():
@@ -176,7 +195,7 @@ def u_boot_commands(compiled):
                     f"{path}: {name}: U-Boot sets at most {U_BOOT_PROPERTY_MAX} bytes, this has {len(raw)}; "
                     "make device-tree a file"
                 )
-            value = u_boot_value(renumbered(name, raw, places.cells(name) if places else []))
+            value = u_boot_value(renumbered(name, raw, places.cells(name) if places else []), wanted.get((path, name)))
             lines.append(f"fdt set {path} {name.replace('#', chr(92) + '#')}{value}")
         # A new node becomes the first of its parent: the last one is made first.
         for child in reversed(node.children):

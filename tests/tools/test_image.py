@@ -305,10 +305,19 @@ def test_refused_imagebuilder(folder, old, new, said):
     assert re.search(f"^holdfast-image: error: .*{said}", done.stderr, re.M), done.stderr
 
 
+def test_u_boot_looks_up_nodes_of_its_tree(folder):
+    cpus = "source: 'cpus = <7 &{/cpus/cpu@1} &{/cpus/cpu@0}>, <&{/cpus/cpu@1}>;'\n"
+    made(folder, MINIMAL + cpus, "tftp", "out")
+    script = script_of(folder)
+    assert "if fdt get value holdfast_0 /cpus/cpu@1 phandle; then true; else" in script
+    assert "if fdt get value holdfast_1 /cpus/cpu@0 phandle; then true; else" in script
+    assert "fdt set /chosen cpus <0x7 ${holdfast_0} ${holdfast_1} ${holdfast_0}>" in script
+
+
 def test_only_what_u_boot_can_do(folder):
-    """Without a tree: no nodes of the board, no property longer than U-Boot's buffer, no FIT image."""
-    one = MINIMAL + "source: 'cpus = <&{/cpus/cpu@0}>;'\n"
-    assert "can be named only when device-tree is a file" in make(folder, one, "tftp", "out").stderr
+    """Without a tree: no labels of the board, no property longer than U-Boot's buffer, no FIT image."""
+    one = MINIMAL + "source: 'cpus = <&cpu0>;'\n"
+    assert "cpu0: no label of ours; name a node of the board by its path" in make(folder, one, "tftp", "out").stderr
     long = MINIMAL.replace("memory: 16", f"memory: 16, bootargs: {'x' * 1100}")
     assert "U-Boot sets at most 1024 bytes, this has 1101" in make(folder, long, "tftp", "out").stderr
     assert "expected device-tree to be a file" in make(folder, MINIMAL, "fit", "out").stderr

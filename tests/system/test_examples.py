@@ -1,0 +1,81 @@
+"""Each configuration of dts/ starts and does what its head says. (linux.yaml: test_boot.py, by U-Boot.)"""
+import shlex
+import subprocess
+
+from machine import BUILD, HOLDFAST, ROOT, Machine
+
+
+def example(name):
+    """A machine with the command line that holdfast-image prints for dts/NAME.yaml."""
+    command = subprocess.run(
+        [ROOT / "scripts/holdfast-image", ROOT / f"dts/{name}.yaml", "qemu", BUILD / f"tests/example-{name}",
+         "--set", f"holdfast={HOLDFAST}", "--set", "bootargs=audit"],
+        check=True, capture_output=True, text=True, cwd=ROOT,
+    ).stdout  # fmt: skip
+    machine = Machine(f"example-{name}")
+    machine.command = shlex.split(command) + ["-icount", "shift=2,sleep=off"]
+    return machine
+
+
+def up(machine, number, name):
+    """The console of a Linux domain once its shell is there."""
+    machine.expect(f"guest {name}: userspace up", timeout=120)
+    console = machine.domain(number)
+    console.name = name
+    return console
+
+
+def test_static_partition():
+    with example("static-partition") as machine:
+        machine.expect(r"d1: partition: started, [^\n]* 128 MiB directly mapped at 0x80000000")
+        assert up(machine, 1, "partition").run("grep 'System RAM' /proc/iomem").startswith("80000000-87ffffff")
+        machine.focus(0)
+        machine.send("s")
+        machine.expect(r"d1: vcpu0: \w+, CPU 1 of pool own")
+
+
+def test_realtime():
+    with example("realtime") as machine:
+        machine.expect("guest domU2: userspace up", timeout=120)
+        machine.expect(r"beats: missed 0x0+\r*\n")
+    assert machine.log().count("missed 0x0000") == machine.log().count("beats: missed")
+
+
+def test_shared_memory():
+    with example("shared-memory") as machine:
+        machine.expect_all([r"\(d2\) port there 0x0000000a", "guest linux: userspace up"], timeout=120)
+        linux = machine.domain(1)
+        linux.run("busybox devmem 0x601ffff8 64 0x1122334455667788")
+        assert linux.run("busybox devmem 0x601ffff8 64") == "0x1122334455667788"
+        assert linux.run("tr '\\0' ' ' </proc/device-tree/reserved-memory/xen-shmem@60000000/xen,id") == "mailbox"
+
+
+def test_passthrough():
+    (BUILD / "images/nvme.img").touch()
+    with open(BUILD / "images/nvme.img", "r+b") as disk:
+        disk.truncate(256 << 20)
+    with example("passthrough") as machine:
+        owner = up(machine, 1, "domU1")
+        owner.run("dd if=/dev/nvme0n1 of=/dev/null bs=64k count=4")
+        assert owner.run("ls /sys/class/net | wc -l") == "2"  # lo and the card
+
+
+POOL = f"""
+memory: [0x40000000, 0xc0000000]
+holdfast: {HOLDFAST}
+bootargs: audit
+source: |
+  own: own {{ compatible = "xen,cpupool"; cpupool-cpus = <&{{/cpus/cpu@1}}>; cpupool-sched = "null"; }};
+domains:
+  - {{name: alone, kernel: {BUILD}/guests/idle.bin, memory: 16, source: domain-cpupool = <&own>;}}
+"""
+
+
+def test_u_boot_finds_a_node_of_its_own_tree():
+    """The boot script looks up a CPU's phandle, which only U-Boot knows."""
+    config, disk = BUILD / "tests/pool.yaml", BUILD / "tests/pool.img"
+    config.write_text(POOL)
+    subprocess.run([ROOT / "scripts/holdfast-image", config, "disk", disk], check=True)
+    with Machine("u-boot-pool", boot=disk) as machine:
+        machine.expect(r"\(HF\) CPU pool own: a CPU for each vCPU")
+        machine.expect(r"\(HF\) 1 of 1 domains started")
