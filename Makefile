@@ -71,7 +71,7 @@ OBJCOPY := $(CROSS_COMPILE)objcopy
 CC_INCLUDE := $(shell $(CC) -print-file-name=include 2>/dev/null)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Werror
-INCLUDES := -Iinclude -Iinclude/libfdt -Iarch/$(ARCH)/include -I$(B)/include \
+INCLUDES := -Iinclude -Iinclude/libfdt -Iarch/$(ARCH)/include -Iarch/arm/include -I$(B)/include \
     -isystem build/include -isystem build/libfdt -isystem build/zlib \
     -isystem $(CC_INCLUDE)
 COMMON_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -nostdinc -fno-common -fno-strict-aliasing \
@@ -88,6 +88,7 @@ LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none $(
 DIRS := $(patsubst %/objs.mk,%,$(wildcard $(addsuffix /objs.mk, \
     common/lib common/mm common/core common/virt common/abi common/boot \
     drivers/smmu drivers/gic drivers/uart drivers/pci \
+    arch/arm/cpu arch/arm/guest \
     arch/$(ARCH)/entry arch/$(ARCH)/cpu arch/$(ARCH)/guest)))
 
 OBJS :=
@@ -287,7 +288,7 @@ U := build/unit
 HOST_CC := gcc
 HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -DHF_HOST_TEST=1 -DHF_DEBUG=1 -Wall -Wextra -Werror \
-    -Itests/fake/include -Itests/unit -Iinclude -Iarch/$(ARCH)/include -isystem build/include
+    -Itests/fake/include -Itests/unit -Iinclude -Iarch/$(ARCH)/include -Iarch/arm/include -isystem build/include
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 

@@ -60,7 +60,7 @@ def floor_of(path):
 
 def find_header(name, source, arch):
     """The file an include line means, when it is one of ours."""
-    for directory in (source.parent, pathlib.Path("include"), pathlib.Path(f"arch/{arch}/include")):
+    for directory in (source.parent, *map(pathlib.Path, ("include", f"arch/{arch}/include", "arch/arm/include"))):
         path = directory / name
         if path.exists():
             return path
@@ -129,7 +129,7 @@ def main():
     arch = sys.argv[1]
     sources = [
         path
-        for top in ("include", "common", "drivers", f"arch/{arch}")
+        for top in ("include", "common", "drivers", "arch/arm", f"arch/{arch}")
         for path in sorted(pathlib.Path(top).rglob("*"))
         if path.suffix in (".c", ".h", ".S") and not path.name.endswith(".lds.S")
     ]

@@ -50,7 +50,7 @@ cpp_check() {
         --suppress='*:build/*' --suppress=comparePointers \
         --suppress=uninitvar --suppress=preprocessorErrorDirective \
         --suppress=shiftTooManyBitsSigned -DHF_DEBUG=1 -D__aarch64__=1 \
-        -Iinclude "-Iarch/$arch/include" $(hypervisor_c)
+        -Iinclude "-Iarch/$arch/include" -Iarch/arm/include $(hypervisor_c)
 }
 
 # Each header compiles by itself, so that no file depends on the order of its includes.

@@ -16,7 +16,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CFLAGS = (
     "-std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -DHF_HOST_TEST=1 "
-    "-DHF_DEBUG=1 -w -Itests/fake/include -Itests/unit -Iinclude -Iarch/arm64/include "
+    "-DHF_DEBUG=1 -w -Itests/fake/include -Itests/unit -Iinclude -Iarch/arm64/include -Iarch/arm/include "
     "-isystem build/include"
 ).split()
 # In the order of what finds most, soonest.
@@ -150,7 +150,7 @@ def sources(test):
 
 
 def copy_tree(to):
-    for part in ("common/mm", "include", "arch/arm64/include", "tests/fake", "tests/unit"):
+    for part in ("common/mm", "include", "arch/arm64/include", "arch/arm/include", "tests/fake", "tests/unit"):
         shutil.copytree(os.path.join(ROOT, part), os.path.join(to, part))
     os.makedirs(os.path.join(to, "build"))
     os.symlink(os.path.join(ROOT, "build/include"), os.path.join(to, "build/include"))

@@ -52,7 +52,7 @@ MUTANTS = [
 
 
 def copy_tree(to):
-    for part in ("common", "include", "arch/arm64/include", "tests/fake", "tests/unit"):
+    for part in ("common", "include", "arch/arm64/include", "arch/arm/include", "tests/fake", "tests/unit"):
         shutil.copytree(os.path.join(engine.ROOT, part), os.path.join(to, part))
     os.makedirs(os.path.join(to, "build"))
     os.symlink(os.path.join(engine.ROOT, "build/include"), os.path.join(to, "build/include"))

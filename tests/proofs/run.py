@@ -105,7 +105,7 @@ REMOVE_PAGE += [f"1 0 {m} 1 XENHEAP_RW RAM_RW" for m in ("4", "5", "8")]
 REMOVE_PAGE += ["1 0 9 1 FOREIGN_RW RAM_RW", "1 0 8 1 INVALID RAM_RW"]
 REMOVE_PAGE += ["2 2 6 0", "2 3 6 0", "2 0 7 1", "4 1 5 0", "4 0 6 1", "4 0 8 1"]
 
-P2M_HEADERS = ["-Itests/proofs/include", "-Itests/fake/include", "-Iarch/arm64/include"]
+P2M_HEADERS = ["-Itests/proofs/include", "-Itests/fake/include", "-Iarch/arm64/include", "-Iarch/arm/include"]
 # Tables have two entries, trees three levels; a frame's word is exchanged at once; loops over frames.
 P2M_LOOPS = "page_set_gfn.0:2,get_page_if_used.0:2,make_world.0:11,save.1:11,check_invariants.0:7,check_nothing_changed.1:7"
 P2M_OPTIONS = P2M_HEADERS + ["--unwind", "5", "--unwindset", P2M_LOOPS]
@@ -137,14 +137,14 @@ def plain_proof(title, harness, where, mutants):
 
 # (name, harness, options of each case, (options, mutant) of each mutant)
 PROOFS = [
-    plain_proof("type_info, 64 bits", "type_info.c", ["-Iarch/arm64/include"], TYPE_INFO_MUTANTS),
+    plain_proof("type_info, 64 bits", "type_info.c", ["-Iarch/arm64/include", "-Iarch/arm/include"], TYPE_INFO_MUTANTS),
     plain_proof("type_info, 32 bits", "type_info.c", ["-DHF_GFN_WIDTH=32", "-Itests/fake/include"], TYPE_INFO_MUTANTS),
-    plain_proof("pt_choose_action", "choose_action.c", ["-Itests/fake/include", "-Iarch/arm64/include"], CHOOSE_MUTANTS),
+    plain_proof("pt_choose_action", "choose_action.c", ["-Itests/fake/include", "-Iarch/arm64/include", "-Iarch/arm/include"], CHOOSE_MUTANTS),
     p2m_proof("p2m: add, replace", "p2m_add.c", ["SHAPE", "GFN", "MFN", "ORDER"], ADD, ADD_MUTANTS),
     p2m_proof("p2m: remove", "p2m_remove.c", ["SHAPE", "GFN", "NR"], REMOVE, REMOVE_MUTANTS),
     p2m_proof("p2m: remove a page", "p2m_remove_page.c", ["SHAPE", "GFN", "MFN", "ANYWHERE"], REMOVE_PAGE, REMOVE_PAGE_MUTANTS),
 ]
-TREES = ["include", "common/mm", "arch/arm64/include", "tests/fake/include", "tests/proofs"]
+TREES = ["include", "common/mm", "arch/arm64/include", "arch/arm/include", "tests/fake/include", "tests/proofs"]
 
 
 def prove(cbmc, tree, harness, options):

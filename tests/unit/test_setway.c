@@ -1,4 +1,4 @@
-/* SOURCES: arch/arm64/guest/setway.c */
+/* SOURCES: arch/arm/guest/setway.c */
 /* Set/way operations: one pass over all cached memory per loop of the guest, in bounded steps. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* SOURCES: arch/arm64/cpu/features.c arch/arm64/guest/idregs.c */
-/* SOURCES: arch/arm64/guest/vsysreg.c arch/arm64/guest/vdebug.c */
-/* SOURCES: arch/arm64/guest/vcp15.c arch/arm64/guest/registers.c */
+/* SOURCES: arch/arm64/cpu/features.c arch/arm/cpu/features.c arch/arm/guest/idregs.c */
+/* SOURCES: arch/arm64/guest/vsysreg.c arch/arm/guest/sysreg.c arch/arm64/guest/vdebug.c */
+/* SOURCES: arch/arm/guest/vcp15.c arch/arm64/guest/registers.c arch/arm/guest/aarch32.c */
 /* What guests see of identification registers; every trapped access, from A64 and AArch32. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,18 +1,11 @@
-/* Reads what each CPU can do and keeps what all of them can. */
+/* What a CPU says about itself in its identification registers, and what follows from it. */
 #include <hv/bits.h>
 #include <hv/printk.h>
-#include <hv/spinlock.h>
 
 #include <asm/features.h>
 #include <asm/sysreg.h>
 
-struct cpu_features cpu_features;
-
-static spinlock_t features_lock = SPINLOCK_INIT(RANK_LEAF, "features");
-static unsigned cpus_seen; /* under features_lock */
-
-/* Fields in which 0xf means "not there" and 0 "the base version": compared as signed numbers. */
-static bool field_is_signed(unsigned idreg, unsigned shift) {
+bool features_field_is_signed(unsigned idreg, unsigned shift) {
     switch (idreg) {
     case ID_AA64PFR0:
         return shift == 16 || shift == 20; /* FP, AdvSIMD */
@@ -23,24 +16,6 @@ static bool field_is_signed(unsigned idreg, unsigned shift) {
     default:
         return false;
     }
-}
-
-static int field_level(uint64_t value, unsigned shift, bool is_signed) {
-    int level = (int)((value >> shift) & 0xf);
-
-    return is_signed && level > 7 ? level - 16 : level;
-}
-
-uint64_t features_combine(unsigned idreg, uint64_t a, uint64_t b) {
-    uint64_t out = 0;
-
-    for (unsigned shift = 0; shift < 64; shift += 4) {
-        bool is_signed = field_is_signed(idreg, shift);
-        bool a_less = field_level(a, shift, is_signed) < field_level(b, shift, is_signed);
-
-        out |= (a_less ? a : b) & (0xfULL << shift);
-    }
-    return out;
 }
 
 static unsigned pa_bits_of(unsigned parange) {
@@ -82,7 +57,7 @@ void features_derive(struct cpu_features *f) {
     READ_ID(crm, 6);                                                                               \
     READ_ID(crm, 7)
 
-static void read_id_registers(uint64_t id[NR_IDREGS]) {
+void features_read(uint64_t id[NR_IDREGS]) {
     for (unsigned i = 0; i < NR_IDREGS; i++)
         id[i] = 0;
     READ_ID_ROW(4);
@@ -95,18 +70,6 @@ static void read_id_registers(uint64_t id[NR_IDREGS]) {
     READ_ID_ROW(1);
     READ_ID_ROW(2);
     READ_ID_ROW(3);
-}
-
-void features_init_cpu(void) {
-    uint64_t id[NR_IDREGS];
-
-    read_id_registers(id);
-    spin_lock(&features_lock);
-    for (unsigned i = 0; i < NR_IDREGS; i++)
-        cpu_features.id[i] = cpus_seen ? features_combine(i, cpu_features.id[i], id[i]) : id[i];
-    cpus_seen++;
-    features_derive(&cpu_features);
-    spin_unlock(&features_lock);
 }
 
 void features_print(void) {

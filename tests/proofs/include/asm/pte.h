@@ -6,7 +6,7 @@
 #define PROOF_ASM_PTE_H
 
 #define pt_level_shift pt_level_shift_of_512
-#include "arch/arm64/include/asm/pte.h"
+#include "arch/arm/include/asm/pte.h"
 #undef pt_level_shift
 
 #undef PT_ENTRY_BITS

@@ -1,4 +1,4 @@
-/* Floor 6: what the files of arch/arm64/guest share with each other and with nobody else. */
+/* Floor 6: what the files of the guest directories below arch/ share with each other and with nobody else. */
 #ifndef ASM_GUEST_STATE_H
 #define ASM_GUEST_STATE_H
 
@@ -19,7 +19,7 @@ extern uint64_t guest_idregs[NR_IDREGS];
 /* The part of a machine's value that guests are offered. Pure. */
 uint64_t idreg_for_guest(unsigned idreg, uint64_t machine);
 
-/* ---- vsysreg.c: one register, named by its encoding ---- */
+/* ---- sysreg.c: one register, named by its encoding ---- */
 /* As in a trapped MSR/MRS syndrome (Arm ARM D19.2.37, ISS for EC 0x18), without Rt and direction.
  */
 #define SYSREG(op0, op1, crn, crm, op2)                                                            \
@@ -31,6 +31,11 @@ uint64_t idreg_for_guest(unsigned idreg, uint64_t machine);
 #define SYSREG_CRN(key) ((key) >> 10 & 15)
 #define SYSREG_CRM(key) ((key) >> 1 & 15)
 #define SYSREG_OP2(key) ((key) >> 17 & 7)
+
+/* op0=3 op1=0 CRn=0: the identification registers that TID3 traps have CRm 1..7. */
+static inline bool sysreg_is_id(uint32_t key) {
+    return (key & SYSREG(3, 7, 15, 8, 0)) == SYSREG(3, 0, 0, 0, 0);
+}
 
 enum sysreg_result {
     SYSREG_DONE,
@@ -51,7 +56,9 @@ void debug_init_cpu(void);
  */
 void setway_access(struct vcpu *v, uint64_t operand);
 
-/* ---- context.c ---- */
+/* ---- aarch32.c ---- */
+/* The CPSR after an instruction in a T32 IT block, or outside of one. Pure. */
+uint64_t aarch32_advance_it(uint64_t spsr);
 /* True when the condition of the trapped AArch32 instruction holds. esr with CV/COND. */
 bool aarch32_condition_holds(uint64_t spsr, uint64_t esr);
 

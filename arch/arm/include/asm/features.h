@@ -3,7 +3,7 @@
  * least of all CPUs.
  *
  * features_init_cpu() runs on each CPU before it uses anything optional; a value may only shrink
- * afterwards. What guests are told is made from it in arch/arm64/guest/idregs.c.
+ * afterwards. What guests are told is made from it in arch/arm/guest/idregs.c.
  */
 #ifndef ASM_FEATURES_H
 #define ASM_FEATURES_H
@@ -66,6 +66,10 @@ void features_init_cpu(void);
 /* One line for the log. */
 void features_print(void);
 
+/* This CPU's registers: 0 for what it does not have. */
+void features_read(uint64_t id[NR_IDREGS]);
+/* Fields in which 0xf means "not there" and 0 "the base version": compared as signed numbers. */
+bool features_field_is_signed(unsigned idreg, unsigned shift);
 /* The smaller feature level of two values of one register, field by field. Pure. */
 uint64_t features_combine(unsigned idreg, uint64_t a, uint64_t b);
 /* The fields of f derived from f->id[]. Pure. */
