@@ -88,7 +88,7 @@ LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none $(
 DIRS := $(patsubst %/objs.mk,%,$(wildcard $(addsuffix /objs.mk, \
     common/lib common/mm common/core common/virt common/abi common/boot \
     drivers/smmu drivers/gic drivers/uart drivers/pci \
-    arch/arm/cpu arch/arm/guest \
+    arch/arm/cpu arch/arm/guest arch/arm/entry \
     arch/$(ARCH)/entry arch/$(ARCH)/cpu arch/$(ARCH)/guest)))
 
 OBJS :=
@@ -181,10 +181,10 @@ $(B)/include/asm/offsets.h: $(OFFSETS_C) $(B)/.flags | $(HEADERS)
 
 # --- the image --------------------------------------------------------------
 
-$(B)/hv.lds: arch/$(ARCH)/entry/hv.lds.S $(B)/.flags | $(HEADERS)
+$(B)/hv.lds: arch/arm/entry/hv.lds.S $(B)/.flags | $(HEADERS)
 	$(say) LDS $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -MT $@ -MF $@.d -E -P -x assembler-with-cpp -o $@ $<
+	$(Q)$(CC) $(CFLAGS) -D__ASSEMBLY__ -MMD -MP -MT $@ -MF $@.dep -E -P -x assembler-with-cpp -o $@ $<
 
 # The symbol table lies inside the image whose symbols it lists: the first
 # link has an empty one, the second one of the right size, the third the
@@ -198,7 +198,7 @@ $(B)/holdfast.bin: $(B)/holdfast.elf
 	$(say) OBJCOPY $@
 	$(Q)$(OBJCOPY) -O binary $< $@
 
--include $(ALL_OBJS:.o=.d) $(B)/offsets.d $(B)/hv.lds.d
+-include $(ALL_OBJS:.o=.d) $(B)/offsets.d $(B)/hv.lds.dep
 
 # --- running ----------------------------------------------------------------
 
@@ -345,7 +345,7 @@ tools: build/setup-test.mk $(CHECK)
 
 .PHONY: lint
 lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
-	@CC='$(CC)' CFLAGS='$(CFLAGS) -DHF_VERSION="lint"' tests/lint/run.sh $(ARCH)
+	@CC='$(CC)' CFLAGS='$(CFLAGS) -DHF_VERSION="lint"' /tmp/w/G-run.sh $(ARCH)
 
 # Firmware for EL3: its third stage stays there, the first two bring it up.
 TRUSTED_FIRMWARE := build/trusted-firmware/qemu/release/bl31.bin

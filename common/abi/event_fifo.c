@@ -9,8 +9,7 @@
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/hypercall.h>
-#include <hv/mm.h>
-#include <hv/page.h>
+#include <hv/mapwin.h>
 #include <hv/vcpu.h>
 
 #include "evtchn.h"
@@ -196,24 +195,29 @@ static struct fifo *fifo_create(const struct domain *d) {
 
 void fifo_destroy(struct fifo *f) {
     for (unsigned i = 0; i < f->nr_words / WORDS_PER_PAGE; i++)
-        put_page(virt_to_page(f->page[i]));
+        page_unkeep(f->page[i]);
     for (unsigned i = 0; i < f->nr_vcpus; i++)
         if (f->vcpu[i].control)
-            put_page(virt_to_page(f->vcpu[i].control));
+            page_unkeep(f->vcpu[i].control);
     hv_free(f);
 }
 
 static int set_control(struct domain *d, struct fifo *f, const struct evtchn_init_control *op) {
     struct fifo_vcpu *fv = &f->vcpu[index_nospec(op->vcpu, d->max_vcpus)];
     struct page_info *page;
+    char *at;
 
     if (fv->control)
         return -EINVAL;
     page = guest_page_pin(d, op->control_gfn);
     if (!page)
         return -EINVAL;
-    __atomic_store_n(&fv->control, (void *)((char *)page_to_virt(page) + op->offset),
-                     __ATOMIC_RELEASE);
+    at = page_keep(page);
+    if (!at) {
+        put_page(page);
+        return -ENOMEM;
+    }
+    __atomic_store_n(&fv->control, (void *)(at + op->offset), __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -271,6 +275,7 @@ static int expand_array(struct domain *d, uint64_t g) {
     struct fifo *f = d->abi->events.fifo;
     uint32_t nr;
     struct page_info *page;
+    void *at;
 
     if (!f)
         return -EOPNOTSUPP;
@@ -280,7 +285,12 @@ static int expand_array(struct domain *d, uint64_t g) {
     page = guest_page_pin(d, g);
     if (!page)
         return -EINVAL;
-    f->page[nr / WORDS_PER_PAGE] = page_to_virt(page);
+    at = page_keep(page);
+    if (!at) {
+        put_page(page);
+        return -ENOMEM;
+    }
+    f->page[nr / WORDS_PER_PAGE] = at;
     __atomic_store_n(&f->nr_words, nr + WORDS_PER_PAGE, __ATOMIC_SEQ_CST);
     raise_kept(d, nr);
     return 0;

@@ -3,7 +3,7 @@
 #include <hv/errno.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/page.h>
+#include <hv/mapwin.h>
 #include <hv/policy.h>
 #include <hv/string.h>
 
@@ -66,15 +66,21 @@ static bool within(const struct grant_use *use, uint32_t offset, uint32_t len) {
 
 static int16_t move(const struct gnttab_copy *op, const struct grant_use *source,
                     const struct grant_use *dest) {
+    char *to, *from;
+
     if (!may_meet(source, dest))
         return GNTST_permission_denied;
     if (!within(source, op->source.offset, op->len) || !within(dest, op->dest.offset, op->len))
         return GNTST_general_error;
+    to = mapwin_map_page(dest->page);
+    from = source->page == dest->page ? to : mapwin_map_page(source->page);
     if (op->len == PAGE_SIZE)
-        copy_page(page_to_virt(dest->page), page_to_virt(source->page));
+        copy_page(to, from);
     else /* perhaps within one page */
-        memmove((char *)page_to_virt(dest->page) + op->dest.offset,
-                (char *)page_to_virt(source->page) + op->source.offset, op->len);
+        memmove(to + op->dest.offset, from + op->source.offset, op->len);
+    if (from != to)
+        mapwin_unmap(from);
+    mapwin_unmap(to);
     return GNTST_okay;
 }
 

@@ -4,6 +4,7 @@
 #include <hv/errno.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
+#include <hv/mapwin.h>
 #include <hv/page.h>
 #include <hv/string.h>
 
@@ -73,11 +74,12 @@ static int flush_one(struct domain *d, const struct gnttab_cache_flush *op) {
         return -EINVAL;
     if (!(P2M_TYPE_BIT(t) & CACHE_TYPES))
         return -EPERM;
-    p = (char *)phys_to_virt(mfn_to_paddr(m)) + op->offset;
+    p = (char *)mapwin_map(mfn_to_paddr(m)) + op->offset;
     if (op->op & GNTTAB_CACHE_INVAL)
         dcache_clean_inval_poc(p, op->length);
     else
         dcache_clean_poc(p, op->length);
+    mapwin_unmap(p);
     return 0;
 }
 

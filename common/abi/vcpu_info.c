@@ -4,7 +4,7 @@
 #include <hv/guest_copy.h>
 #include <hv/guest_map.h>
 #include <hv/hypercall.h>
-#include <hv/page.h>
+#include <hv/mapwin.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
@@ -24,7 +24,7 @@ struct page_info *guest_page_pin(struct domain *d, uint64_t g) {
 
 void vcpu_info_release(struct vcpu_events *ve) {
     if (ve->page)
-        put_page(ve->page);
+        page_unkeep(ve->info);
     ve->page = NULL;
 }
 
@@ -45,23 +45,29 @@ static int place(struct vcpu *v, struct vcpu *target, uint64_t g, uint32_t offse
     struct domain *d = v->domain;
     struct events *ev = &d->abi->events;
     struct vcpu_events *ve = &ev->vcpu[target->id];
-    struct page_info *page, *before;
+    struct page_info *page;
+    void *at, *before;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -ENXIO;
     page = guest_page_pin(d, g);
     if (!page)
         return -EINVAL;
-    if (!events_change_begin(v, d)) {
+    at = page_keep(page);
+    if (!at) {
         put_page(page);
+        return -ENOMEM;
+    }
+    if (!events_change_begin(v, d)) {
+        page_unkeep(at);
         return -EAGAIN;
     }
-    before = ve->page;
+    before = ve->page ? ve->info : NULL;
     ve->page = page;
-    move(target, ve, (struct vcpu_info *)((char *)page_to_virt(page) + offset));
+    move(target, ve, (struct vcpu_info *)((char *)at + offset));
     if (before) {
         evtchn_switch_all(d, ev->fifo);
-        put_page(before);
+        page_unkeep(before);
     }
     events_change_end(d);
     return 0;

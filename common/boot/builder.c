@@ -10,7 +10,7 @@
 #include <hv/guests.h>
 #include <hv/hypercall.h>
 #include <hv/image.h>
-#include <hv/mm.h>
+#include <hv/mapwin.h>
 #include <hv/p2m.h>
 #include <hv/page.h>
 #include <hv/printk.h>
@@ -32,27 +32,27 @@ static void *target_window(void *arg, uint64_t offset, uint64_t *n) {
     uint64_t at = t->base + offset, in_block;
     enum p2m_type type;
     unsigned order;
+    paddr_t pa;
     mfn_t m = p2m_lookup(&t->d->p2m, ipaddr_to_gfn(ipaddr(at)), &type, &order);
 
     if (mfn_eq(m, INVALID_MFN) || type != P2M_RAM_RW)
         return NULL;
     in_block = at & ((PAGE_SIZE << order) - 1);
     *n = MIN(*n, ((uint64_t)PAGE_SIZE << order) - in_block);
-    return (char *)phys_to_virt(mfn_to_paddr(m)) + (at & (PAGE_SIZE - 1));
+    pa = paddr_add(mfn_to_paddr(m), at & (PAGE_SIZE - 1));
+    *n = mapwin_reach(pa, *n);
+    return mapwin_map(pa);
 }
 
 /* A guest starts with its caches off, so what it is to see must have left ours. */
 static void target_written(void *arg, void *p, uint64_t n) {
     (void)arg;
     dcache_clean_poc(p, n);
+    mapwin_unmap(p);
     preempt_point();
 }
 
 /* ---- what the domain boots from ---- */
-
-static const void *module_data(const struct boot_module *m) {
-    return phys_to_virt(paddr(m->start));
-}
 
 static int load_kernel(struct domain *d, const struct guest_config *cfg,
                        const struct kernel_image *img, const struct guest_layout *l) {
@@ -67,12 +67,17 @@ static int load_initrd(struct domain *d, const struct guest_config *cfg,
                        const struct guest_layout *l) {
     struct target t = {.d = d, .base = l->initrd.start};
     struct image_dest dest = {target_window, target_written, &t};
+    const void *data;
+    bool ok;
 
     if (!cfg->ramdisk.size)
         return 0;
-    if (image_copy(module_data(&cfg->ramdisk), cfg->ramdisk.size, 0, &dest))
-        return 0;
-    return guest_error(cfg, cfg->ramdisk_node, NULL, "no guest memory where it is to go");
+    data = ram_map(paddr(cfg->ramdisk.start), cfg->ramdisk.size);
+    if (!data)
+        return guest_error(cfg, cfg->ramdisk_node, NULL, "no memory to map it");
+    ok = image_copy(data, cfg->ramdisk.size, 0, &dest);
+    ram_unmap(data, cfg->ramdisk.size);
+    return ok ? 0 : guest_error(cfg, cfg->ramdisk_node, NULL, "no guest memory where it is to go");
 }
 
 static struct guest_fdt_pci pci_bridge_of(const struct domain *d) {
@@ -127,11 +132,13 @@ static void set_entry(struct domain *d, const struct guest_layout *l) {
 
 /* ---- the build ---- */
 
-static int probe(const struct guest_config *cfg, struct kernel_image *img) {
-    const char *why = image_probe(module_data(&cfg->kernel), cfg->kernel.size, img);
+static int probe(const struct guest_config *cfg, const void *kernel, struct kernel_image *img) {
+    const char *why = image_probe(kernel, cfg->kernel.size, img);
 
     if (!why && img->kind == IMAGE_ZIMAGE && !cpu_features.aarch32_el1)
         why = "expected a 64-bit kernel, this machine has no 32-bit EL1";
+    if (!why && img->kind != IMAGE_ZIMAGE && !cpu_features.aarch64_el1)
+        why = "expected a 32-bit kernel (zImage), this machine has no 64-bit EL1";
     return why ? guest_error(cfg, cfg->kernel_node, NULL, "%s", why) : 0;
 }
 
@@ -269,17 +276,17 @@ static void report(const struct guest_config *cfg, const struct kernel_image *im
            (unsigned long long)l->kernel.start, tail, consoles[cfg->vpl011 + 2 * cfg->pv_console]);
 }
 
-int guest_build(const struct guest_config *cfg) {
+static int build(const struct guest_config *cfg, const void *kernel) {
     struct kernel_image img;
-    struct guest_devices devices;
+    struct guest_devices devices = {.tree = NULL};
     struct guest_layout layout;
-    struct domain *d;
+    struct domain *d = NULL;
     int rc;
 
     if (cfg->vcpus > vgic_max_vcpus())
         return guest_error(cfg, cfg->node, "cpus", "expected at most %u with a GICv%u, got %u",
                            vgic_max_vcpus(), vgic_hw->version, cfg->vcpus);
-    rc = probe(cfg, &img);
+    rc = probe(cfg, kernel, &img);
 
     if (!rc)
         rc = plan(cfg, &img, &layout);
@@ -287,13 +294,15 @@ int guest_build(const struct guest_config *cfg) {
         rc = static_shm_check(cfg, &layout);
     if (!rc)
         rc = guest_devices_read(cfg, &devices);
-    if (rc)
-        return rc;
-    d = create(cfg, &layout, &devices);
+    if (!rc)
+        d = create(cfg, &layout, &devices);
+    if (d) {
+        d->aarch32 = img.kind == IMAGE_ZIMAGE;
+        rc = fill(d, cfg, &img, &layout, &devices);
+    }
+    guest_devices_done(cfg, &devices);
     if (!d)
-        return -ENOMEM;
-    d->aarch32 = img.kind == IMAGE_ZIMAGE;
-    rc = fill(d, cfg, &img, &layout, &devices);
+        return rc ? rc : -ENOMEM;
     if (rc) {
         domain_destroy(d);
         return rc;
@@ -303,4 +312,15 @@ int guest_build(const struct guest_config *cfg) {
     restart_domain_alive();
     domain_start(d);
     return 0;
+}
+
+int guest_build(const struct guest_config *cfg) {
+    const void *kernel = ram_map(paddr(cfg->kernel.start), cfg->kernel.size);
+    int rc;
+
+    if (!kernel)
+        return guest_error(cfg, cfg->kernel_node, NULL, "no memory to map it");
+    rc = build(cfg, kernel);
+    ram_unmap(kernel, cfg->kernel.size);
+    return rc;
 }

@@ -7,7 +7,7 @@
 #include <hv/guest_layout.h>
 #include <hv/guest_map.h>
 #include <hv/iommu.h>
-#include <hv/mm.h>
+#include <hv/mapwin.h>
 #include <hv/partial_tree.h>
 #include <hv/passthrough.h>
 #include <hv/pci.h>
@@ -145,8 +145,11 @@ static int read_device(const struct guest_config *cfg, const struct partial_devi
 }
 
 static int open_tree(const struct guest_config *cfg, struct guest_devices *dev) {
-    const void *tree = phys_to_virt(paddr(cfg->tree.start));
+    const void *tree = ram_map(paddr(cfg->tree.start), cfg->tree.size);
 
+    dev->tree = tree;
+    if (!tree)
+        return guest_error(cfg, cfg->tree_node, NULL, "no memory to map it");
     if (fdt_validate(tree, cfg->tree.size))
         return guest_error(cfg, cfg->tree_node, "reg",
                            "expected a device tree of at most %u bytes, at a multiple of 8",
@@ -155,8 +158,13 @@ static int open_tree(const struct guest_config *cfg, struct guest_devices *dev) 
         return guest_error(cfg, cfg->tree_node, "reg",
                            "expected a partial device tree of at most %u bytes, got %u",
                            GUEST_FDT_MAX / 2, (unsigned)fdt_totalsize(tree));
-    dev->tree = tree;
     return 0;
+}
+
+void guest_devices_done(const struct guest_config *cfg, struct guest_devices *dev) {
+    if (dev->tree)
+        ram_unmap(dev->tree, cfg->tree.size);
+    dev->tree = NULL;
 }
 
 static int read_tree(const struct guest_config *cfg, struct spis *spis, struct guest_devices *dev) {

@@ -96,7 +96,7 @@ static const char *unpack(z_stream *z, const uint8_t *end, uint64_t want,
         }
         rc = gzip_step(z, end, to, room);
         n = room - z->avail_out;
-        if (n)
+        if (room)
             dest->written(dest->arg, to, n);
         done += n;
         if (rc == Z_STREAM_END)

@@ -3,6 +3,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_map.h>
+#include <hv/mapwin.h>
 #include <hv/mm.h>
 #include <hv/p2m.h>
 #include <hv/page.h>
@@ -15,6 +16,7 @@
 /* Frame n of the region, the region's already. */
 static int add_page(struct shm_region *r, uint64_t n) {
     struct page_info *page;
+    void *va;
     int rc;
 
     if (r->host == SHM_ANYWHERE) {
@@ -26,7 +28,9 @@ static int add_page(struct shm_region *r, uint64_t n) {
         if (!page)
             return -EBUSY;
     }
-    p2m_clear_page(page_to_virt(page));
+    va = mapwin_map_page(page);
+    p2m_clear_page(va);
+    mapwin_unmap(va);
     rc = domain_assign_pages(&r->pages, page, 0);
     BUG_ON(rc);
     mm_preempt_point();

@@ -172,21 +172,26 @@ bool boot_mem_is_reserved(paddr_t start, uint64_t size) {
 static paddr_t fit(struct mem_range r, uint64_t size, uint64_t align, uint64_t offset) {
     uint64_t at;
 
-    if (r.end - r.start < size || r.end - size < offset)
+    if (r.end < r.start || r.end - r.start < size || r.end - size < offset)
         return INVALID_PADDR;
     at = ALIGN_DOWN(r.end - size - offset, align) + offset;
     return at >= r.start ? paddr(at) : INVALID_PADDR;
 }
 
 /* Best fit, at the end of the range: large aligned areas stay whole for guests. */
-paddr_t boot_mem_alloc_at_offset(uint64_t size, uint64_t align, uint64_t offset) {
+static paddr_t take(uint64_t size, uint64_t align, uint64_t offset, bool direct) {
     paddr_t best = INVALID_PADDR;
     uint64_t best_size = ~0ULL;
 
     BUG_ON(closed || !size || !IS_ALIGNED(size | align | offset, PAGE_SIZE));
     for (unsigned i = 0; i < free_mem.count; i++) {
-        uint64_t have = free_mem.range[i].end - free_mem.range[i].start;
-        paddr_t at = fit(free_mem.range[i], size, align, offset);
+        struct mem_range r = free_mem.range[i];
+        uint64_t have = r.end - r.start;
+        paddr_t at;
+
+        if (direct)
+            directmap_clip(&r.start, &r.end);
+        at = fit(r, size, align, offset);
 
         if (at.pa != INVALID_PADDR.pa && have < best_size) {
             best = at;
@@ -199,8 +204,12 @@ paddr_t boot_mem_alloc_at_offset(uint64_t size, uint64_t align, uint64_t offset)
     return best;
 }
 
+paddr_t boot_mem_alloc_at_offset(uint64_t size, uint64_t align, uint64_t offset) {
+    return take(size, align, offset, false);
+}
+
 paddr_t boot_mem_alloc(uint64_t size, uint64_t align) {
-    return boot_mem_alloc_at_offset(ALIGN_UP(size, PAGE_SIZE), MAX(align, PAGE_SIZE), 0);
+    return take(ALIGN_UP(size, PAGE_SIZE), MAX(align, PAGE_SIZE), 0, true);
 }
 
 bool boot_mem_bank(unsigned i, paddr_t *start, uint64_t *size) {

@@ -120,12 +120,22 @@ bool fresh_format_locked(uint64_t n) {
     return fresh_is_formatted(n) || (span_of(n) && format_section(ALIGN_DOWN(n, SECTION_PAGES)));
 }
 
+/* The first aligned block at or above n in that zone, which may have been left behind: ~0. */
+static uint64_t first_in_zone(uint64_t n, uint64_t end, uint64_t size, enum heap_zone zone) {
+    uint64_t at = ALIGN_UP(n, size), step = MAX(size, ZONE_ALIGN);
+
+    while (at < end && heap_zone_of(at) != zone)
+        at = ALIGN_DOWN(at, step) + step;
+    return at;
+}
+
 /* The smallest range that holds an aligned block of this order; its lowest such block. */
-static bool find_block(unsigned order, uint64_t *block) {
+static bool find_block(unsigned order, enum heap_zone zone, uint64_t *block) {
     uint64_t size = 1ULL << order, best = ~0ULL;
 
     for (unsigned i = 0; i < nr_fresh; i++) {
-        uint64_t at = ALIGN_UP(fresh[i].first, size), have = fresh[i].end - fresh[i].first;
+        uint64_t at = first_in_zone(fresh[i].first, fresh[i].end, size, zone);
+        uint64_t have = fresh[i].end - fresh[i].first;
 
         if (at + size <= fresh[i].end && have < best) {
             best = have;
@@ -135,10 +145,10 @@ static bool find_block(unsigned order, uint64_t *block) {
     return best != ~0ULL;
 }
 
-bool fresh_grow_locked(unsigned order) {
+bool fresh_grow_locked(unsigned order, enum heap_zone zone) {
     uint64_t at, end;
 
-    if (!find_block(order, &at))
+    if (!find_block(order, zone, &at))
         return false;
     end = at + (1ULL << order);
     for (at = ALIGN_DOWN(at, SECTION_PAGES); at < end; at += SECTION_PAGES)

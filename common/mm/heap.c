@@ -8,26 +8,31 @@
 void (*mm_preempt_hook)(void);
 
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP, "heap");
-/* Guarded by heap_lock. */
-static struct page_list free_list[MAX_ORDER + 1] = {[0 ... MAX_ORDER] = PAGE_LIST_INIT};
-static uint32_t orders; /* bit n: free_list[n] is not empty */
+/* Guarded by heap_lock. No block is in two zones: the direct map is whole blocks of MAX_ORDER. */
+static struct zone {
+    struct page_list free_list[MAX_ORDER + 1];
+    uint32_t orders; /* bit n: free_list[n] is not empty */
+} zones[NR_ZONES] = {[0 ... NR_ZONES - 1] = {.free_list = {[0 ... MAX_ORDER] = PAGE_LIST_INIT}}};
 static uint64_t free_pages;
 
 static void list_block(uint64_t n, unsigned order) {
     struct page_info *page = frame_table + n;
+    struct zone *z = &zones[heap_zone_of(n)];
 
     page->count_info = PGC_free;
     page->u.owner = NULL;
     page->u.order = order;
-    page_list_push(&free_list[order], page);
-    orders |= 1u << order;
+    page_list_push(&z->free_list[order], page);
+    z->orders |= 1u << order;
 }
 
 /* Takes the block's mark away as well: only the first page of a free block carries it. */
 static void unlist_block(struct page_info *page, unsigned order) {
-    page_list_del(&free_list[order], page);
-    if (page_list_empty(&free_list[order]))
-        orders &= ~(1u << order);
+    struct zone *z = &zones[heap_zone_of(page_link(page))];
+
+    page_list_del(&z->free_list[order], page);
+    if (page_list_empty(&z->free_list[order]))
+        z->orders &= ~(1u << order);
     page->count_info = 0;
 }
 
@@ -69,16 +74,17 @@ void heap_insert_locked(uint64_t first, uint64_t nr) {
     }
 }
 
-struct page_info *heap_alloc(unsigned order) {
+static struct page_info *alloc_from(enum heap_zone zone, unsigned order) {
+    struct zone *z = &zones[zone];
     struct page_info *page = NULL;
     unsigned have;
 
     if (order > MAX_ORDER)
         return NULL;
     spin_lock(&heap_lock);
-    if ((orders >> order) || fresh_grow_locked(order)) {
-        have = ffs64(orders >> order << order);
-        page = page_list_first(&free_list[have]);
+    if ((z->orders >> order) || fresh_grow_locked(order, zone)) {
+        have = ffs64(z->orders >> order << order);
+        page = page_list_first(&z->free_list[have]);
         unlist_block(page, have);
         while (have-- > order)
             list_block((uint64_t)(page - frame_table) + (1ULL << have), have);
@@ -86,6 +92,16 @@ struct page_info *heap_alloc(unsigned order) {
     }
     spin_unlock(&heap_lock);
     return page;
+}
+
+struct page_info *heap_alloc(unsigned order) {
+    struct page_info *page = ALL_RAM_DIRECT ? NULL : alloc_from(ZONE_OTHER, order);
+
+    return page ? page : alloc_from(ZONE_DIRECT, order);
+}
+
+struct page_info *heap_alloc_direct(unsigned order) {
+    return alloc_from(ZONE_DIRECT, order);
 }
 
 void heap_free(struct page_info *page, unsigned order) {

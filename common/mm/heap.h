@@ -8,11 +8,18 @@
 #define SECTION_ORDER 12u
 #define SECTION_PAGES (1ULL << SECTION_ORDER)
 
+/* What the hypervisor itself can use, and the rest: that there is none on arm64 is known here. */
+#define ZONE_ALIGN (1ULL << MAX_ORDER)
+enum heap_zone { ZONE_DIRECT, ZONE_OTHER, NR_ZONES = ALL_RAM_DIRECT ? 1 : 2 };
+static inline enum heap_zone heap_zone_of(uint64_t n) {
+    return paddr_is_direct(mfn_to_paddr(mfn(n)), PAGE_SIZE) ? ZONE_DIRECT : ZONE_OTHER;
+}
+
 /* All with the heap lock held. */
 /* Puts frames whose page_infos are formatted into the free lists. */
 void heap_insert_locked(uint64_t first, uint64_t nr);
 /* Formats memory so that a block of `order` becomes free. False: there is no such fresh memory. */
-bool fresh_grow_locked(unsigned order);
+bool fresh_grow_locked(unsigned order, enum heap_zone zone);
 /* Is the page_info of this frame formatted? */
 bool fresh_is_formatted(uint64_t n);
 

@@ -43,7 +43,8 @@ static void flush_range(struct pt *pt, uint64_t va, uint64_t size) {
 static const struct pt_ops hyp_ops = {.take = take_table, .give = keep_table, .flush = flush_range};
 
 static struct pt hyp_pt(void) {
-    return (struct pt){.root = hyp_root(), .start_level = 0, .addr_bits = 48, .ops = &hyp_ops};
+    return (struct pt){
+        .root = hyp_root(), .start_level = HV_ROOT_LEVEL, .addr_bits = HV_VA_BITS, .ops = &hyp_ops};
 }
 
 static void *table_page(void) {

@@ -2,7 +2,7 @@
  * that alignment and heap allow. */
 #include <hv/bits.h>
 #include <hv/errno.h>
-#include <hv/mm.h>
+#include <hv/mapwin.h>
 
 #include <asm/cache.h>
 
@@ -23,19 +23,25 @@ static void clear_memory(char *va, uint64_t size) {
 }
 
 static void scrub(struct page_info *page, unsigned order) {
-    char *va = page_to_virt(page);
+    paddr_t pa = mfn_to_paddr(page_to_mfn(page));
     uint64_t left = PAGE_SIZE << order;
 
-    for (; left >= SCRUB_STEP; left -= SCRUB_STEP, va += SCRUB_STEP) {
-        clear_memory(va, SCRUB_STEP);
+    for (;;) {
+        uint64_t n = mapwin_reach(pa, MIN(left, SCRUB_STEP));
+        char *va = mapwin_map(pa);
+
+        clear_memory(va, n);
+        mapwin_unmap(va);
+        left -= n;
+        if (!left)
+            break;
+        pa = paddr_add(pa, n);
         mm_preempt_point();
     }
-    if (left)
-        clear_memory(va, left);
 }
 
 void p2m_clear_page(void *va) {
-    scrub(virt_to_page(va), 0);
+    clear_memory(va, PAGE_SIZE);
 }
 
 static struct page_info *alloc_largest(unsigned *order) {

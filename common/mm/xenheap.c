@@ -3,7 +3,7 @@
 #include <hv/printk.h>
 
 void *xenheap_alloc(unsigned order) {
-    struct page_info *page = heap_alloc(order);
+    struct page_info *page = heap_alloc_direct(order);
 
     if (!page)
         return NULL;

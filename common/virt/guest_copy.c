@@ -3,14 +3,16 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest_copy.h>
+#include <hv/mapwin.h>
 #include <hv/page.h>
 #include <hv/string.h>
 
 #include <asm/guest_translate.h>
 
 /*
- * Where the byte at va is, for as long as the lock is held; NULL: nowhere, or in a device. The
- * hardware's answer is current: whoever changes the P2M flushes before giving up the write lock.
+ * Where the byte at va is, while the lock is held and until mapwin_unmap(); NULL: nowhere, or in a
+ * device. The hardware's answer is current: whoever changes the P2M flushes before giving up the
+ * write lock.
  * With its MMU off a guest has RAM as Device memory too.
  */
 static char *locate(vaddr_t va, bool write) {
@@ -18,9 +20,9 @@ static char *locate(vaddr_t va, bool write) {
 
     switch (guest_translate(va, write, &pa)) {
     case GUEST_NORMAL:
-        return phys_to_virt(pa);
+        return mapwin_map(pa);
     case GUEST_DEVICE:
-        return mfn_is_managed(paddr_to_mfn(pa)) ? phys_to_virt(pa) : NULL;
+        return mfn_is_managed(paddr_to_mfn(pa)) ? mapwin_map(pa) : NULL;
     default:
         return NULL;
     }
@@ -32,8 +34,10 @@ static int copy_piece(struct p2m *p2m, vaddr_t va, char *ours, size_t n, bool wr
 
     read_lock(&p2m->lock);
     theirs = locate(va, write);
-    if (theirs)
+    if (theirs) {
         memcpy(write ? theirs : ours, write ? ours : theirs, n);
+        mapwin_unmap(theirs);
+    }
     read_unlock(&p2m->lock);
     return theirs ? 0 : -EFAULT;
 }
@@ -77,9 +81,13 @@ static __force_inline char *enter(struct p2m *p2m, vaddr_t va, bool write) {
     if (unlikely(!read_trylock(&p2m->lock)))
         return NULL;
     if (likely(guest_translate(va, write, &pa) == GUEST_NORMAL))
-        return phys_to_virt(pa);
+        return mapwin_map(pa);
     read_unlock(&p2m->lock);
     return NULL;
+}
+static __force_inline void leave(struct p2m *p2m, const char *theirs) {
+    mapwin_unmap(theirs);
+    read_unlock(&p2m->lock);
 }
 
 /* Nearly every argument is a few aligned words in one page. */
@@ -95,7 +103,7 @@ static __force_inline int copy(vaddr_t va, char *ours, size_t n, bool write) {
     if (unlikely(!theirs))
         return copy_pages(p2m, va, ours, n, write);
     copy_words((uint64_t *)(write ? theirs : ours), (uint64_t *)(write ? ours : theirs), n);
-    read_unlock(&p2m->lock);
+    leave(p2m, theirs);
     return 0;
 }
 
@@ -121,7 +129,7 @@ int64_t read_u32_from_guest(const struct vcpu *v, vaddr_t from) {
     if (unlikely(!theirs))
         return read_u32(p2m, from);
     value = *(const uint32_t *)theirs;
-    read_unlock(&p2m->lock);
+    leave(p2m, theirs);
     return value;
 }
 
@@ -136,7 +144,7 @@ int write_u16_to_guest(vaddr_t to, uint16_t value) {
     if (unlikely(!theirs))
         return write_u16(p2m, to, value);
     *(uint16_t *)theirs = value;
-    read_unlock(&p2m->lock);
+    leave(p2m, theirs);
     return 0;
 }
 
@@ -157,6 +165,6 @@ int copy_fields_to_guest(vaddr_t to, const uint64_t *from, size_t stride, size_t
     }
     for (size_t i = 0; i < n; i++)
         *(uint64_t *)(theirs + i * stride) = *(const uint64_t *)((const char *)from + i * stride);
-    read_unlock(&p2m->lock);
+    leave(p2m, theirs);
     return 0;
 }

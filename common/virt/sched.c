@@ -17,6 +17,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/irq.h>
+#include <hv/mapwin.h>
 #include <hv/mm.h>
 #include <hv/softirq.h>
 #include <hv/vcpu.h>
@@ -463,7 +464,7 @@ void vcpu_yield(void) {
 }
 
 void preempt_point(void) {
-    ASSERT(!locks_held());
+    ASSERT(!locks_held() && mapwin_none_open());
     if (irq_chip->irq_waiting())
         irq_dispatch();
     if (this_cpu(softirq_pending))

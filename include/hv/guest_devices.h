@@ -19,11 +19,13 @@ struct guest_devices {
     enum iommu_mode iommu_mode;
 };
 
-/* Reads it all; the modules' memory is mapped. 0, or -EINVAL after one line. */
+/* Reads it all. 0, or -EINVAL after one line; guest_devices_done() is due in any case. */
 int guest_devices_read(const struct guest_config *cfg, struct guest_devices *dev) __must_check;
 /* Gives them to a domain being built whose RAM and emulated devices are in place. 0, or -EINVAL
  * after one line; what was given already goes with the domain. */
 int guest_devices_give(const struct guest_config *cfg, const struct guest_devices *dev,
                        struct domain *d) __must_check;
+/* The tree is read no more. */
+void guest_devices_done(const struct guest_config *cfg, struct guest_devices *dev);
 
 #endif

@@ -34,7 +34,8 @@ struct image_dest {
     /* Memory for the byte at `offset` and up to *n behind it, *n shortened to what is contiguous.
      * NULL: none there. */
     void *(*window)(void *arg, uint64_t offset, uint64_t *n);
-    /* [p, p+n) has been written. May block: called between bounded steps. */
+    /* [p, p+n) has been written, and the window is used no more. May block: called between bounded
+     * steps, once for each window. */
     void (*written)(void *arg, void *p, uint64_t n);
     void *arg;
 };

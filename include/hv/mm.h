@@ -31,13 +31,14 @@ bool boot_mem_is_reserved(paddr_t start, uint64_t size);
 void boot_mem_take_all(void);
 int boot_mem_give_back(paddr_t start, uint64_t size) __must_check;
 uint64_t boot_mem_free_bytes(void);
-/* Contiguous block, aligned, never given back; memory not cleared. INVALID_PADDR when none. */
+/* Contiguous block in the direct map, aligned, never given back; memory not cleared. INVALID_PADDR
+ * when none. */
 paddr_t boot_mem_alloc(uint64_t size, uint64_t align);
 /* Walks the RAM banks: false past the last. */
 bool boot_mem_bank(unsigned i, paddr_t *start, uint64_t *size);
 
 /* ---- direct map (arm64: all RAM; arch mmu.c makes it): phys_to_virt(), virt_to_phys() in
- * asm/layout.h ---- */
+ * asm/layout.h. Any other RAM is reached through hv/mapwin.h ---- */
 
 /* ---- page_info, see gfn-tracking.md for the exact layout of type_info ---- */
 struct page_info; /* hv/page.h */

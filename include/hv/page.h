@@ -104,8 +104,10 @@ static inline struct page_info *page_list_next(const struct page_info *page) {
 
 /* ---- heap: blocks of 2^order frames, any contents ---- */
 #define MAX_ORDER 18u /* 1 GiB */
-/* NULL when there is none. Nothing of the page_infos is set but what marks them as not free. */
+/* NULL when there is none; one that is not in the direct map, as long as there is. Nothing of the
+ * page_infos is set but what marks them as not free. */
 struct page_info *heap_alloc(unsigned order);
+struct page_info *heap_alloc_direct(unsigned order); /* one that is */
 void heap_free(struct page_info *page, unsigned order);
 /* nr frames from page on, any number, any alignment. */
 void heap_free_run(struct page_info *page, uint64_t nr);

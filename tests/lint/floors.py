@@ -16,6 +16,7 @@ FLOORS = [
     ("include/public", 0),
     # The architecture's half of the hypervisor's own page tables.
     ("arch/*/cpu/mmu.c", 3),
+    ("arch/*/cpu/mapwin.c", 3),
     ("arch/*/include/asm/hyp_pte.h", 3),
     ("arch/*/include", 1),
     ("arch/*/cpu", 1),

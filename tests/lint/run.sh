@@ -28,7 +28,9 @@ sources() { # sources PATTERN...: our files, in the hypervisor's and the tests' 
     find include common drivers arch tests -type f \( "${patterns[@]:1}" \) 2>/dev/null | sort
 }
 
-hypervisor_c() { sources '*.c' | grep -v '^tests/'; }
+# Without those of the other architecture, whose headers have the same names.
+hypervisor() { sources "$1" | grep -v '^tests/' | grep -E "^arch/(arm|$arch)/|^[^a]"; }
+hypervisor_c() { hypervisor '*.c'; }
 
 format() { { sources '*.c' '*.h' && find tools -name '*.[ch]'; } | grep -v '^tests/guests/' | xargs clang-format --dry-run -Werror; }
 
@@ -56,7 +58,7 @@ cpp_check() {
 # Each header compiles by itself, so that no file depends on the order of its includes.
 headers_alone() {
     local header status=0
-    for header in $(sources '*.h' | grep -v '^tests/'); do
+    for header in $(hypervisor '*.h'); do
         echo "#include \"$PWD/$header\"" |
             $CC $CFLAGS -fsyntax-only -x c - || { echo "$header: not by itself"; status=1; }
     done

@@ -13,6 +13,7 @@
 #include <hv/events.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
+#include <hv/mapwin.h>
 #include <hv/mm.h>
 #include <hv/page.h>
 #include <hv/policy.h>
@@ -101,6 +102,29 @@ void *hv_zalloc(size_t size) {
 void hv_free(void *p) {
     free(p);
 }
+
+/* None of the guests' memory is in the direct map: what is kept is mapped, and unmapped again. */
+static unsigned kept;
+
+void *memremap(paddr_t pa, uint64_t size, enum hyp_prot prot) {
+    assert_int_equal(nr_held, 0);
+    assert_int_equal(prot, HYP_RW);
+    assert_in_range(pa.pa, 0, fake_ram_size - size);
+    if (fail_alloc && !--fail_alloc)
+        return NULL;
+    kept++;
+    return fake_ram + pa.pa;
+}
+void iounmap(volatile void *va, uint64_t size) {
+    assert_int_equal(size, PAGE_SIZE);
+    assert_int_equal(((uintptr_t)va - (uintptr_t)fake_ram) % PAGE_SIZE, 0);
+    assert_true(kept);
+    kept--;
+}
+paddr_t hyp_lookup(vaddr_t va) {
+    return paddr(va - (uintptr_t)fake_ram);
+}
+
 struct page_info *p2m_get_page(struct p2m *p2m, gfn_t g, enum p2m_type *t) {
     const struct domain *d = (const void *)((const char *)p2m - offsetof(struct domain, p2m));
     unsigned i;
@@ -218,6 +242,7 @@ static void dom_destroy(hv_domid_t id) {
 }
 
 static void world_create(void) {
+    fake_direct_end = 0;
     fake_ram_size = NR_DOMS * PAGES * PAGE_SIZE;
     fake_ram = aligned_alloc(PAGE_SIZE, fake_ram_size);
     fake_frame_table = calloc(NR_DOMS * PAGES, sizeof(struct page_info));
@@ -227,6 +252,7 @@ static void world_create(void) {
 }
 
 static void world_destroy(void) {
+    assert_int_equal(kept, 0);
     free(fake_ram);
     free(fake_frame_table);
 }

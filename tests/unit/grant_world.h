@@ -26,7 +26,7 @@
 #include "../../common/abi/grant.h"
 #include "../fake/mm_world.h"
 
-#define BASE 0x40000000ULL
+#define BASE (GB(1) - RAM_SIZE / 2) /* half of it may be left out of the direct map */
 #define RAM_SIZE MB(24)
 #define NR_DOMS 3u
 #define POOL 24u

@@ -70,6 +70,7 @@ static inline void pool_is_zero(struct p2m *p2m) {
 static inline void settled(void) {
     pool_is_zero(&dom.p2m);
     world_check_locks();
+    CHECK(!fake_windows);
     CHECK(p2m_audit(&dom.p2m) == 0);
     CHECK(tlb_count_stale(&dom.p2m) == 0);
 }

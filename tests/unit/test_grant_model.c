@@ -329,7 +329,7 @@ static void op_unmap(unsigned d) {
 }
 
 static char *virt(uint64_t m) {
-    return phys_to_virt(mfn_to_paddr(mfn(m)));
+    return fake_at(mfn_to_paddr(mfn(m)));
 }
 
 /* One side of a copy, chosen and predicted. */
@@ -591,6 +591,7 @@ static void test_model(void **state) {
     seed = env("MODEL_SEED", 1);
     steps = env("MODEL_STEPS", 20000);
     rng = seed * 2654435761u + 1;
+    fake_direct_end = GB(1);
     world_boot(BASE, RAM_SIZE);
     p2m_global_init();
     free_before = heap_free_pages();

@@ -26,7 +26,7 @@
 
 #include "../fake/mm_world.h"
 
-#define BASE 0x40000000ULL
+#define BASE (GB(1) - RAM / 2) /* half of it is not in the direct map */
 #define RAM MB(16)
 #define FRAMES (RAM >> PAGE_SHIFT)
 #define NR_DOMS 2u
@@ -227,6 +227,7 @@ static void compare_all(void) {
 
     memset(gfn_at, 0xff, sizeof(gfn_at));
     world_check_locks();
+    CHECK(!fake_windows);
     for (unsigned d = 0; d < NR_DOMS; d++) {
         (void)pt_walk(&dom[d].p2m.pt, 0, 1ULL << dom[d].p2m.pt.addr_bits, compare_entry, fact[d]);
         for (unsigned i = 0; i < WINDOW; i++)
@@ -264,8 +265,8 @@ static void learn_ram(unsigned d, unsigned i, uint64_t done) {
         if (fact[d][i].type != P2M_INVALID)
             fact_clear(d, i);
         CHECK(pf(m.mfn)->refs == 0); /* it was free before */
-        CHECK(!memcmp(phys_to_virt(mfn_to_paddr(m)), zero_page, PAGE_SIZE));
-        memset(phys_to_virt(mfn_to_paddr(m)), 0x77, PAGE_SIZE);
+        CHECK(!memcmp(fake_at(mfn_to_paddr(m)), zero_page, PAGE_SIZE));
+        memset(fake_at(mfn_to_paddr(m)), 0x77, PAGE_SIZE);
         *pf(m.mfn) = (struct page_fact){(int)d, true, false, 1, 0};
         fact[d][i] = (struct fact){P2M_RAM_RW, m.mfn};
         tot[d]++;
@@ -656,6 +657,7 @@ static unsigned long env(const char *name, unsigned long def) {
 
 static void run(void) {
     rng = seed * 2654435761u + 1;
+    fake_direct_end = GB(1);
     world_boot(BASE, RAM);
     p2m_global_init();
     heap_total = heap_free_pages();

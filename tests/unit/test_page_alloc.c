@@ -256,6 +256,46 @@ static void two_banks(void) {
     CHECK(!mfn_is_managed(mfn(~0ULL)));
 }
 
+/* What the hypervisor uses itself is in the direct map; guests have that only when the rest is
+ * gone. */
+static void two_zones(void) {
+    uint64_t total, others = 0;
+    struct page_info *page;
+    void *ours;
+
+    fake_direct_end = BASE + GB(1);
+    boot(GB(3));
+    page_alloc_init();
+    total = heap_free_pages();
+    ours = xenheap_alloc(0);
+    CHECK(ours && virt_to_phys(ours).pa < fake_direct_end);
+    claim(virt_to_page(ours), 0);
+    for (unsigned order = MAX_ORDER + 1; order-- > 0;) {
+        while ((page = heap_alloc(order)) &&
+               mfn_to_paddr(page_to_mfn(page)).pa >= fake_direct_end) {
+            claim(page, order);
+            others += 1ULL << order;
+        }
+        if (page)
+            heap_free(page, order);
+    }
+    page = heap_alloc(0);
+    CHECK(page && mfn_to_paddr(page_to_mfn(page)).pa < fake_direct_end);
+    claim(page, 0);
+    CHECK(heap_free_pages() == total - others - 2);
+    CHECK(others > (GB(2) - MB(32)) >> PAGE_SHIFT);
+    /* Blocks of one zone are not merged with those of the other. */
+    heap_free_run(mfn_to_page(mfn((BASE + GB(1)) >> PAGE_SHIFT)), MB(512) >> PAGE_SHIFT);
+    unclaim(mfn_to_page(mfn((BASE + GB(1)) >> PAGE_SHIFT)), MAX_ORDER - 1);
+    while ((page = heap_alloc_direct(0))) {
+        CHECK(mfn_to_paddr(page_to_mfn(page)).pa < fake_direct_end);
+        claim(page, 0);
+    }
+    CHECK(heap_free_pages() == MB(512) >> PAGE_SHIFT);
+    page = heap_alloc(MAX_ORDER - 1);
+    CHECK(page && mfn_to_paddr(page_to_mfn(page)).pa == fake_direct_end);
+}
+
 static void fragmented_fresh(void) {
     /* More holes than there are entries to split further: taking blocks must never lose or double a
      * frame. */
@@ -309,6 +349,7 @@ CHILD(one_gigabyte)
 CHILD(garbage_that_looks_free)
 CHILD(random_against_a_map)
 CHILD(two_banks)
+CHILD(two_zones)
 CHILD(fragmented_fresh)
 CHILD(xenheap_pages)
 
@@ -321,6 +362,7 @@ int main(void) {
         cmocka_unit_test(test_garbage_that_looks_free),
         cmocka_unit_test(test_random_against_a_map),
         cmocka_unit_test(test_two_banks),
+        cmocka_unit_test(test_two_zones),
         cmocka_unit_test(test_fragmented_fresh),
         cmocka_unit_test(test_xenheap_pages),
     };

@@ -1,1 +1,1 @@
-obj-y += features.o
+obj-y += features.o mmu.o

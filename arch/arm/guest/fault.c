@@ -1,6 +1,7 @@
 /* Stage-2 faults of guests: an emulated device, a retry, or an abort; reading an instruction. */
 #include <hv/bits.h>
 #include <hv/domain.h>
+#include <hv/mapwin.h>
 #include <hv/mmio.h>
 #include <hv/p2m.h>
 #include <hv/page.h>
@@ -13,6 +14,7 @@
 #include <asm/guest_trap.h>
 #include <asm/layout.h>
 #include <asm/sysreg.h>
+#include <asm/tlb.h>
 
 /* ---- addresses ---- */
 
@@ -52,8 +54,9 @@ static bool read_code(struct vcpu *v, vaddr_t va, unsigned size, uint32_t *out) 
 
     if (!page)
         return false;
-    at = (const char *)page_to_virt(page) + ALIGN_DOWN(ipa & ~PAGE_MASK, (uint64_t)size);
+    at = (const char *)mapwin_map_page(page) + ALIGN_DOWN(ipa & ~PAGE_MASK, (uint64_t)size);
     *out = size == 2 ? READ_ONCE(*(const uint16_t *)at) : READ_ONCE(*(const uint32_t *)at);
+    mapwin_unmap(at);
     put_page(page);
     return true;
 }
@@ -118,7 +121,7 @@ static bool is_table_fault(uint64_t esr) {
 static bool tlb_conflict(uint64_t esr) {
     if ((esr & FSC_MASK) != FSC_TLB_CONFLICT)
         return false;
-    __asm__ volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" ::: "memory");
+    tlb_flush_guest_local();
     return true;
 }
 
@@ -146,7 +149,7 @@ static void data_abort_slow(struct vcpu *v, uint64_t esr, uint64_t far) {
 }
 
 void trap_data_abort(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
-    uint64_t far = read_sysreg(far_el2);
+    uint64_t far = read_sysreg(far_data_el2);
 
     (void)regs;
     if (likely((esr & (FSC_LEVEL_MASK | ISS_S1PTW | ISS_CM)) == FSC_TRANSLATION)) {
@@ -161,7 +164,7 @@ void trap_data_abort(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
 }
 
 void trap_insn_abort(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
-    uint64_t far = read_sysreg(far_el2), ipa = 0;
+    uint64_t far = read_sysreg(far_insn_el2), ipa = 0;
 
     (void)regs;
     if (tlb_conflict(esr))

@@ -9,13 +9,12 @@
  */
 #include <hv/bits.h>
 #include <hv/domain.h>
-#include <hv/mm.h>
+#include <hv/mapwin.h>
 #include <hv/timer.h>
 #include <hv/vcpu.h>
 
 #include <asm/cache.h>
 #include <asm/guest_state.h>
-#include <asm/layout.h>
 
 #define LOOP_GAP_NS 50000u
 #define STEP_PAGES 64u /* between preemption points: 256 KiB, 4096 lines */
@@ -27,7 +26,7 @@ static bool is_cached(enum p2m_type t) {
 
 /*
  * Frames may come and go meanwhile. One that left is cleaned for nothing, which harms nobody:
- * cleaning changes no contents and the direct map has all RAM.
+ * cleaning changes no contents and all RAM can be mapped.
  */
 static void clean_all_ram(struct vcpu *v) {
     struct p2m *p2m = &v->domain->p2m;
@@ -43,10 +42,13 @@ static void clean_all_ram(struct vcpu *v) {
         if (!is_cached(t)) {
             g = block_end;
         } else {
-            uint64_t n = MIN(block_end - g, (uint64_t)STEP_PAGES);
+            uint64_t pages = MIN(block_end - g, (uint64_t)STEP_PAGES);
+            uint64_t n = mapwin_reach(mfn_to_paddr(m), pages << PAGE_SHIFT);
+            void *at = mapwin_map(mfn_to_paddr(m));
 
-            dcache_clean_inval_poc(phys_to_virt(mfn_to_paddr(m)), n << PAGE_SHIFT);
-            g += n;
+            dcache_clean_inval_poc(at, n);
+            mapwin_unmap(at);
+            g += n >> PAGE_SHIFT;
         }
         preempt_point();
     }

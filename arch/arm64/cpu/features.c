@@ -33,6 +33,7 @@ void features_derive(struct cpu_features *f) {
 
     f->pa_range_bits = pa_bits_of(id_field(f, ID_AA64MMFR0, 0));
     f->vmid16 = id_field(f, ID_AA64MMFR1, 4) == 2;
+    f->aarch64_el1 = true;
     f->aarch32_el0 = id_field(f, ID_AA64PFR0, 0) == 2;
     f->aarch32_el1 = id_field(f, ID_AA64PFR0, 4) == 2;
     f->pan = id_field(f, ID_AA64MMFR1, 20) != 0;

@@ -1,4 +1,3 @@
-obj-y += mmu.o
 obj-y += cache.o
 obj-y += features.o
 obj-y += string.o

@@ -2,7 +2,7 @@
  * First instructions: Linux arm64 Image header, MMU on, jump to the link address. Everything up to
  * the jump is position independent; the image may lie at any 4 KiB-aligned address.
  *
- * Two roots: boot_l0 holds the identity map of the switching code and the image; hv_l0 is the
+ * Two roots: boot_l0 holds the identity map of the switching code and the image; hv_root is the
  * one the hypervisor lives on (no identity map). They share the image's lower tables.
  */
 #include <asm/layout.h>
@@ -130,13 +130,13 @@ make_boot_tables:
     cmp     x0, x1
     b.lo    1b
 
-    /* boot_l0 and hv_l0: image slot -> img_l1 -> img_l2 -> img_l3 */
+    /* boot_l0 and hv_root: image slot -> img_l1 -> img_l2 -> img_l3 */
     adrp    x0, img_l1
     orr     x0, x0, #3
     ldr     x2, =(HV_IMAGE_VA >> 39) & 0x1ff
     adrp    x1, boot_l0
     str     x0, [x1, x2, lsl #3]
-    adrp    x1, hv_l0
+    adrp    x1, hv_root
     str     x0, [x1, x2, lsl #3]
     adrp    x1, img_l1
     adrp    x0, img_l2
@@ -147,11 +147,11 @@ make_boot_tables:
     orr     x0, x0, #3
     str     x0, [x1]
 
-    /* hv_l0: vmap slot -> vmap_l1 -> vmap_l2, filled by C */
+    /* hv_root: vmap slot -> vmap_l1 -> vmap_l2, filled by C */
     adrp    x0, vmap_l1
     orr     x0, x0, #3
     ldr     x2, =(VMAP_START >> 39) & 0x1ff
-    adrp    x1, hv_l0
+    adrp    x1, hv_root
     str     x0, [x1, x2, lsl #3]
     adrp    x1, vmap_l1
     adrp    x0, vmap_l2
@@ -232,7 +232,7 @@ primary_mapped:
     sub     x2, x2, x1
     adrp    x3, hv_image_pa
     str     x2, [x3, :lo12:hv_image_pa]
-    adrp    x3, hv_l0
+    adrp    x3, hv_root
     sub     x0, x3, x1
     bl      use_hv_tables
     adrp    x1, hv_vectors
@@ -263,7 +263,7 @@ secondary_mapped:
     adrp    x1, hv_l0_pa_anchor
     add     x1, x1, :lo12:hv_l0_pa_anchor
     sub     x1, x1, x0
-    adrp    x3, hv_l0
+    adrp    x3, hv_root
     sub     x0, x3, x1
     bl      use_hv_tables
     adrp    x1, hv_vectors
@@ -298,11 +298,11 @@ wrong_el:
 
     .section .boottables, "aw", %nobits
     .balign 4096
-    .globl hv_l0
+    .globl hv_root
     .globl vmap_l2
 boot_tables:
 boot_l0:    .skip 4096
-hv_l0:      .skip 4096
+hv_root:      .skip 4096
 id_l1:      .skip 4096
 id_l2:      .skip 4096
 img_l1:     .skip 4096

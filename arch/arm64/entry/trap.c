@@ -1,10 +1,6 @@
-/* Where traps from guests go: one table by the exception class (Arm ARM D19.2.38), nothing else.
- */
-#include <hv/arch_thread.h>
+/* Where traps from guests go: one table by the exception class (Arm ARM D19.2.38). */
 #include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/irq.h>
-#include <hv/softirq.h>
 #include <hv/timer.h>
 #include <hv/trace.h>
 #include <hv/vpsci.h>
@@ -25,19 +21,6 @@ void trap_hvc(uint64_t esr, struct cpu_regs *regs) {
         regs->x[0] = (uint64_t)hypercall(v, regs->x[16], regs->x);
     else
         smccc_call(v, regs);
-}
-
-/* The AArch32 caller's registers are the low halves; the number is in r12. */
-static void trap_hvc32(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
-    uint64_t args[HYPERCALL_ARGS];
-
-    if ((esr & HVC_IMM_MASK) != HYPERCALL_TAG) {
-        smccc_call(v, regs);
-        return;
-    }
-    for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
-        args[i] = (uint32_t)regs->x[i];
-    regs->x[0] = (uint32_t)hypercall(v, (uint32_t)regs->x[12], args);
 }
 
 static void trap_smc64(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
@@ -73,34 +56,4 @@ void trap_sync(uint64_t esr, struct cpu_regs *regs) {
         traced(fn, regs, esr);
     else
         fn(regs->vcpu, regs, esr);
-}
-
-void trap_fiq(struct cpu_regs *regs) {
-    (void)regs;
-    panic("FIQ while a guest ran: the interrupt controller delivers group 0 to EL2");
-}
-
-void trap_guest_serror(uint64_t esr, struct cpu_regs *regs) {
-    domain_crash(regs->vcpu->domain, "system error (SError), esr 0x%llx", (unsigned long long)esr);
-}
-
-/* Softirqs and vCPU work repeat until neither is left: either may raise the other. */
-void leave_to_guest(struct vcpu *v) {
-    for (;;) {
-        uint32_t work;
-
-        if (this_cpu(softirq_pending))
-            softirq_run();
-        work = READ_ONCE(v->work);
-        if (!work && !this_cpu(softirq_pending))
-            return;
-        if (work & VCPU_WORK_STOP)
-            vcpu_stop_self(VCPU_DEAD);
-        if (work & VCPU_WORK_PAUSE)
-            vcpu_pause_self();
-        if (work & VCPU_WORK_PTIMER)
-            vtimer_phys_look(v);
-        if (work & VCPU_WORK_IRQ)
-            vgic_flush(v);
-    }
 }

@@ -48,7 +48,7 @@ struct cpu_features {
     uint64_t id[NR_IDREGS]; /* as read, least of all CPUs; 0 for reserved encodings */
     unsigned pa_range_bits; /* physical address size */
     bool vmid16;
-    bool aarch32_el1; /* guests may be AArch32 */
+    bool aarch64_el1, aarch32_el1; /* what guests may be */
     bool aarch32_el0;
     bool pan;
     bool ras;
@@ -56,6 +56,7 @@ struct cpu_features {
     uint8_t fgt; /* fine-grained traps: 0, or the version */
     bool hcx;    /* HCRX_EL2 exists */
     bool lor;
+    bool simd32; /* Armv7: 32 double registers, not 16 */
     uint8_t nr_breakpoints, nr_watchpoints;
 };
 

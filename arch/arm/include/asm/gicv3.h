@@ -9,32 +9,32 @@
 
 #include <asm/sysreg.h>
 
-#define ICC_PMR_EL1 S3_0_C4_C6_0
-#define ICC_DIR_EL1 S3_0_C12_C11_1
-#define ICC_SGI1R_EL1 S3_0_C12_C11_5
-#define ICC_IAR1_EL1 S3_0_C12_C12_0
-#define ICC_EOIR1_EL1 S3_0_C12_C12_1
-#define ICC_BPR1_EL1 S3_0_C12_C12_3
-#define ICC_CTLR_EL1 S3_0_C12_C12_4
-#define ICC_SRE_EL1 S3_0_C12_C12_5
-#define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
-#define ICC_AP1R0_EL1 S3_0_C12_C9_0
-#define ICC_AP1R1_EL1 S3_0_C12_C9_1
-#define ICC_AP1R2_EL1 S3_0_C12_C9_2
-#define ICC_AP1R3_EL1 S3_0_C12_C9_3
-#define ICC_SRE_EL2 S3_4_C12_C9_5
+#define ICC_PMR_EL1 SYSREG3(0, 4, 6, 0)
+#define ICC_DIR_EL1 SYSREG3(0, 12, 11, 1)
+#define ICC_SGI1R_EL1 SGI1R /* of 64 bits */
+#define ICC_IAR1_EL1 SYSREG3(0, 12, 12, 0)
+#define ICC_EOIR1_EL1 SYSREG3(0, 12, 12, 1)
+#define ICC_BPR1_EL1 SYSREG3(0, 12, 12, 3)
+#define ICC_CTLR_EL1 SYSREG3(0, 12, 12, 4)
+#define ICC_SRE_EL1 SYSREG3(0, 12, 12, 5)
+#define ICC_IGRPEN1_EL1 SYSREG3(0, 12, 12, 7)
+#define ICC_AP1R0_EL1 SYSREG3(0, 12, 9, 0)
+#define ICC_AP1R1_EL1 SYSREG3(0, 12, 9, 1)
+#define ICC_AP1R2_EL1 SYSREG3(0, 12, 9, 2)
+#define ICC_AP1R3_EL1 SYSREG3(0, 12, 9, 3)
+#define ICC_SRE_EL2 SYSREG3(4, 12, 9, 5)
 
-#define ICH_AP0R0_EL2 S3_4_C12_C8_0
-#define ICH_AP0R1_EL2 S3_4_C12_C8_1
-#define ICH_AP0R2_EL2 S3_4_C12_C8_2
-#define ICH_AP0R3_EL2 S3_4_C12_C8_3
-#define ICH_AP1R0_EL2 S3_4_C12_C9_0
-#define ICH_AP1R1_EL2 S3_4_C12_C9_1
-#define ICH_AP1R2_EL2 S3_4_C12_C9_2
-#define ICH_AP1R3_EL2 S3_4_C12_C9_3
-#define ICH_HCR_EL2 S3_4_C12_C11_0
-#define ICH_VTR_EL2 S3_4_C12_C11_1
-#define ICH_VMCR_EL2 S3_4_C12_C11_7
+#define ICH_AP0R0_EL2 SYSREG3(4, 12, 8, 0)
+#define ICH_AP0R1_EL2 SYSREG3(4, 12, 8, 1)
+#define ICH_AP0R2_EL2 SYSREG3(4, 12, 8, 2)
+#define ICH_AP0R3_EL2 SYSREG3(4, 12, 8, 3)
+#define ICH_AP1R0_EL2 SYSREG3(4, 12, 9, 0)
+#define ICH_AP1R1_EL2 SYSREG3(4, 12, 9, 1)
+#define ICH_AP1R2_EL2 SYSREG3(4, 12, 9, 2)
+#define ICH_AP1R3_EL2 SYSREG3(4, 12, 9, 3)
+#define ICH_HCR_EL2 SYSREG3(4, 12, 11, 0)
+#define ICH_VTR_EL2 SYSREG3(4, 12, 11, 1)
+#define ICH_VMCR_EL2 SYSREG3(4, 12, 11, 7)
 
 #define ICC_SRE_SRE 1u
 #define ICC_SRE_DFB 2u
@@ -44,11 +44,13 @@
 
 /* List register i, 0 to 15: the number is part of the instruction. */
 #define ICH_LR_CASES_(op)                                                                          \
-    op(0, S3_4_C12_C12_0) op(1, S3_4_C12_C12_1) op(2, S3_4_C12_C12_2) op(3, S3_4_C12_C12_3)        \
-        op(4, S3_4_C12_C12_4) op(5, S3_4_C12_C12_5) op(6, S3_4_C12_C12_6) op(7, S3_4_C12_C12_7)    \
-            op(8, S3_4_C12_C13_0) op(9, S3_4_C12_C13_1) op(10, S3_4_C12_C13_2)                     \
-                op(11, S3_4_C12_C13_3) op(12, S3_4_C12_C13_4) op(13, S3_4_C12_C13_5)               \
-                    op(14, S3_4_C12_C13_6) op(15, S3_4_C12_C13_7)
+    op(0, SYSREG3(4, 12, 12, 0)) op(1, SYSREG3(4, 12, 12, 1)) op(2, SYSREG3(4, 12, 12, 2))         \
+        op(3, SYSREG3(4, 12, 12, 3)) op(4, SYSREG3(4, 12, 12, 4)) op(5, SYSREG3(4, 12, 12, 5))     \
+            op(6, SYSREG3(4, 12, 12, 6)) op(7, SYSREG3(4, 12, 12, 7)) op(8, SYSREG3(4, 12, 13, 0)) \
+                op(9, SYSREG3(4, 12, 13, 1)) op(10, SYSREG3(4, 12, 13, 2))                         \
+                    op(11, SYSREG3(4, 12, 13, 3)) op(12, SYSREG3(4, 12, 13, 4))                    \
+                        op(13, SYSREG3(4, 12, 13, 5)) op(14, SYSREG3(4, 12, 13, 6))                \
+                            op(15, SYSREG3(4, 12, 13, 7))
 
 static inline uint64_t ich_read_lr(unsigned i) {
     switch (i) {

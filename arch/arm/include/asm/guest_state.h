@@ -1,4 +1,5 @@
-/* Floor 6: what the files of the guest directories below arch/ share with each other and with nobody else. */
+/* Floor 6: what the files of the guest directories below arch/ share with each other and with
+ * nobody else. */
 #ifndef ASM_GUEST_STATE_H
 #define ASM_GUEST_STATE_H
 

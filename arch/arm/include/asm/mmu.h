@@ -7,7 +7,9 @@
 
 #include <hv/types.h>
 
-/* Root table of the hypervisor (4 levels, 48 bits), physical. */
+#include <asm/pte.h>
+
+/* Root table of the hypervisor, of level HV_ROOT_LEVEL, physical. */
 paddr_t hyp_root(void);
 
 /* Maps a device tree of at most 2 MiB read-only. NULL when the address cannot hold one. */
@@ -16,9 +18,13 @@ const void *mmu_early_fdt(paddr_t pa);
  * replaces it. */
 volatile void *mmu_early_device(paddr_t pa);
 /*
- * Maps [pa, pa+size) of RAM into the direct map, never executable, but for the hypervisor's own
- * text and constants. Table pages come from alloc(), which returns free RAM (mapped or not).
+ * Maps what of [pa, pa+size) of RAM belongs there into the direct map, never executable, but
+ * for the hypervisor's own text and constants. Table pages come from alloc(), which returns free
+ * RAM (mapped or not).
  */
 void mmu_map_ram(paddr_t pa, uint64_t size, bool writable, paddr_t (*alloc)(void));
+
+/* The last-level entries of the windows at MAPWIN_VA, where not all RAM is in the direct map. */
+extern pte_t mapwin_ptes[];
 
 #endif

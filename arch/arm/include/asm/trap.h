@@ -6,6 +6,8 @@
 
 void trap_hvc(uint64_t esr, struct cpu_regs *regs);
 void trap_sync(uint64_t esr, struct cpu_regs *regs);
+/* HVC from AArch32. */
+void trap_hvc32(struct vcpu *v, struct cpu_regs *regs, uint64_t esr);
 void trap_fiq(struct cpu_regs *regs);
 void trap_guest_serror(uint64_t esr, struct cpu_regs *regs);
 

@@ -20,7 +20,9 @@
 #define FRAMETABLE_VA 0x00007e0000000000
 #define FRAMETABLE_END 0x00007e8000000000
 #define DIRECTMAP_VA 0x0000800000000000
-#define DIRECTMAP_BITS 47
+#define PADDR_BITS 47 /* of RAM: the direct map has room for so much */
+#define HV_ROOT_LEVEL 0
+#define HV_VA_BITS 48
 
 /* First pages of vmap: windows with fixed addresses, used before vmap's allocator runs. */
 #define FIXMAP_FDT (VMAP_START + 0x00000000)  /* 4 MiB: the boot device tree */
@@ -37,6 +39,23 @@
 
 /* Physical address of HV_IMAGE_VA; set once by head.S. */
 extern uint64_t hv_image_pa;
+
+/* All RAM is in the direct map: what asks is decided by the compiler. */
+#define ALL_RAM_DIRECT 1
+static inline bool paddr_is_direct(paddr_t pa, uint64_t size) {
+    (void)pa;
+    (void)size;
+    return true;
+}
+/* Leaves of [*start, *end) what is in the direct map; end below start: nothing. */
+static inline void directmap_clip(uint64_t *start, uint64_t *end) {
+    (void)start;
+    (void)end;
+}
+static inline bool va_is_direct(const void *va) {
+    (void)va;
+    return true;
+}
 
 static inline void *phys_to_virt(paddr_t pa) {
     return (void *)(DIRECTMAP_VA + pa.pa);

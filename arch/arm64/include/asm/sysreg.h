@@ -7,6 +7,15 @@
 #define SYSREG_STR_(r) #r
 #define SYSREG_STR(r) SYSREG_STR_(r)
 
+/* Armv7 has one for each kind of abort. */
+#define far_data_el2 far_el2
+#define far_insn_el2 far_el2
+
+/* One with op0=3. */
+#define SYSREG3(op1, crn, crm, op2) S3_##op1##_C##crn##_C##crm##_##op2
+/* Not where AArch32 has it. */
+#define SGI1R SYSREG3(0, 12, 11, 5)
+
 #define read_sysreg(r)                                                                             \
     ({                                                                                             \
         uint64_t sysreg_;                                                                          \

@@ -82,6 +82,15 @@ static inline void tlb_flush_all_guests(void) {
     __asm__ volatile("dsb ishst\n\ttlbi alle1is\n\tdsb ish\n\tisb" ::: "memory");
 }
 
+/* The current guest's entries of both stages, on this CPU alone. */
+static inline void tlb_flush_guest_local(void) {
+    __asm__ volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" ::: "memory");
+}
+/* All of the hypervisor's own mappings, on this CPU alone. */
+static inline void tlb_flush_hyp_local(void) {
+    __asm__ volatile("dsb ishst\n\ttlbi alle2\n\tdsb nsh\n\tisb" ::: "memory");
+}
+
 /* The hypervisor's own mappings; past this many entries all of them. */
 #define TLB_HYP_MAX_VA 64u
 static inline void tlb_flush_hyp(vaddr_t va, uint64_t size) {

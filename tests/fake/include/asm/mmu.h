@@ -4,6 +4,9 @@
 
 #include <hv/types.h>
 
+#include <asm/pte.h>
+
 paddr_t hyp_root(void);
+extern pte_t mapwin_ptes[];
 
 #endif

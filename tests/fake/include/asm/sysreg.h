@@ -32,6 +32,9 @@ __attribute__((weak)) uint64_t *fake_sysreg(const char *name) {
     return &regs[i].val;
 }
 
+#define far_data_el2 far_el2
+#define far_insn_el2 far_el2
+
 #define read_sysreg(r) (*fake_sysreg(SYSREG_STR(r)))
 #define write_sysreg(v, r) ((void)(*fake_sysreg(SYSREG_STR(r)) = (uint64_t)(v)))
 

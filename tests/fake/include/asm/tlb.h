@@ -11,5 +11,6 @@ void tlb_flush_vmid(uint64_t vttbr);
 void tlb_flush_ipa(uint64_t vttbr, uint64_t ipa, uint64_t count, uint64_t stride);
 void tlb_flush_all_guests(void);
 void tlb_flush_hyp(vaddr_t va, uint64_t size);
+void tlb_flush_hyp_page_local(vaddr_t va);
 
 #endif

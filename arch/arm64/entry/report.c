@@ -1,14 +1,12 @@
-/* The hypervisor itself went wrong: tell everything once, stop every CPU. */
+/* Exceptions of the hypervisor itself. */
 #include <hv/backtrace.h>
-#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/printk.h>
 
 #include <asm/layout.h>
+#include <asm/panic.h>
 #include <asm/sysreg.h>
 #include <asm/trap.h>
-
-static uint32_t panicking; /* CPU number + 1 of the first to get here */
 
 static const char *const ec_names[64] = {
     [0x00] = "unknown",
@@ -44,52 +42,6 @@ static const char *fault_name(unsigned fsc) {
     default:
         return "other";
     }
-}
-
-static void __noreturn stop_here(void) {
-    for (;;)
-        __asm__ volatile("wfe");
-}
-
-static void __noreturn stop_machine(void) {
-    printk("machine stopped\n");
-    console_flush();
-    stop_here();
-}
-
-/*
- * The first CPU that panics reports; any other just stops. Trouble inside the report ends the
- * report, and trouble in saying so everything.
- */
-static void enter_panic(void) {
-    static bool again;
-    uint32_t me = cpu_id() + 1, first = 0;
-
-    if (__atomic_compare_exchange_n(&panicking, &first, me, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_RELAXED)) {
-        printk_enter_panic();
-        return;
-    }
-    if (first != me || again)
-        stop_here();
-    again = true;
-    cpus_stop_others();
-    printk("\nanother panic inside this report\n");
-    stop_machine();
-}
-
-void panic(const char *fmt, ...) {
-    va_list ap;
-
-    enter_panic();
-    printk("\npanic on CPU %u: ", cpu_id());
-    va_start(ap, fmt);
-    vprintk(fmt, ap);
-    va_end(ap);
-    printk("\n");
-    cpus_stop_others();
-    backtrace_here();
-    stop_machine();
 }
 
 static void print_regs(const struct cpu_regs *r, uintptr_t sp) {

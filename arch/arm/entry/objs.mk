@@ -1,0 +1,1 @@
+obj-y += panic.o trap_common.o

@@ -1,0 +1,86 @@
+/*
+ * memcpy and memset for arm32: 32 bytes per round by load and store of eight registers. Every access
+ * is aligned to a word, so that both also work while the MMU is off.
+ */
+    .arm
+    .section .text.memcpy, "ax"
+    .global memcpy
+    .type memcpy, %function
+/*
+ * void *memcpy(void *d, const void *s, size_t n)
+ *
+ * Upwards; each piece is loaded whole before any of it is stored, which memmove() relies on when d < s.
+ * r3: where to store, r1: where to load, r2: what is left.
+ */
+memcpy:
+    mov     r3, r0
+    eor     r12, r0, r1
+    tst     r12, #3
+    bne     4f                          /* never aligned together */
+1:  tst     r3, #3
+    beq     2f
+    subs    r2, r2, #1
+    bxlo    lr
+    ldrb    r12, [r1], #1
+    strb    r12, [r3], #1
+    b       1b
+2:  push    {r4-r11}
+    subs    r2, r2, #32
+    blo     6f
+5:  ldm     r1!, {r4-r11}
+    subs    r2, r2, #32
+    stm     r3!, {r4-r11}
+    bhs     5b
+6:  add     r2, r2, #32
+    pop     {r4-r11}
+3:  subs    r2, r2, #4
+    ldrhs   r12, [r1], #4
+    strhs   r12, [r3], #4
+    bhs     3b
+    add     r2, r2, #4
+4:  subs    r2, r2, #1
+    bxlo    lr
+    ldrb    r12, [r1], #1
+    strb    r12, [r3], #1
+    b       4b
+    .size memcpy, . - memcpy
+
+/* void *memset(void *s, int c, size_t n) */
+    .section .text.memset, "ax"
+    .global memset
+    .type memset, %function
+memset:
+    mov     r3, r0
+    and     r1, r1, #0xff               /* the byte, four times */
+    orr     r1, r1, r1, lsl #8
+    orr     r1, r1, r1, lsl #16
+1:  tst     r3, #3
+    beq     2f
+    subs    r2, r2, #1
+    bxlo    lr
+    strb    r1, [r3], #1
+    b       1b
+2:  push    {r4-r10}
+    mov     r4, r1
+    mov     r5, r1
+    mov     r6, r1
+    mov     r7, r1
+    mov     r8, r1
+    mov     r9, r1
+    mov     r10, r1
+    subs    r2, r2, #32
+    blo     6f
+5:  subs    r2, r2, #32
+    stm     r3!, {r1, r4-r10}
+    bhs     5b
+6:  add     r2, r2, #32
+    pop     {r4-r10}
+3:  subs    r2, r2, #4
+    strhs   r1, [r3], #4
+    bhs     3b
+    add     r2, r2, #4
+4:  subs    r2, r2, #1
+    bxlo    lr
+    strb    r1, [r3], #1
+    b       4b
+    .size memset, . - memset

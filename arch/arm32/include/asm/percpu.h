@@ -1,0 +1,25 @@
+/* Floor 1: where this CPU's copy of the per-CPU variables lies: an offset kept in HTPIDR. */
+#ifndef ASM_PERCPU_H
+#define ASM_PERCPU_H
+
+#include <stdint.h>
+
+/* A global register variable, since clang wants a local one to be initialised. */
+register uintptr_t percpu_sp_ __asm__("sp");
+
+/*
+ * Not volatile, so that one function reads it once; the stack as an input makes the compiler read
+ * it again after anything that clobbers memory, such as a stack switch to another CPU's work.
+ */
+static inline uintptr_t percpu_offset(void) {
+    uintptr_t offset;
+
+    __asm__("mrc p15, 4, %0, c13, c0, 2" : "=r"(offset) : "Q"(*(const uintptr_t *)percpu_sp_));
+    return offset;
+}
+
+static inline void percpu_set_offset(uintptr_t offset) {
+    __asm__ volatile("mcr p15, 4, %0, c13, c0, 2" : : "r"(offset) : "memory");
+}
+
+#endif
