@@ -228,6 +228,9 @@ static int read_functions(const struct guest_config *cfg, struct spis *spis,
     if (count < 0 || (unsigned)count > VPCI_SLOTS)
         return guest_error(cfg, cfg->node, FUNCTIONS, "expected a list of 1 to %u strings",
                            VPCI_SLOTS);
+    if (cfg->passthrough == PASSTHROUGH_DISABLED)
+        return guest_error(cfg, cfg->node, FUNCTIONS,
+                           "expected none, since the domain has passthrough = \"disabled\"");
     for (int i = 0; i < count; i++) {
         struct pci_host *h;
 

@@ -88,9 +88,9 @@ def scratch(name):
     return directory
 
 
-def disk(name, mib):
+def disk(name, mib, slot=2):
     """QEMU's options for an nvme disk of that size, half of it written, and the written half's MD5 sum."""
-    path = scratch(name) / "disk.img"
+    path = scratch(name) / f"disk-{slot}.img"
     digest, block = hashlib.md5(), os.urandom(MIB)
     with open(path, "wb") as file:
         for n in range(mib // 2):
@@ -98,8 +98,8 @@ def disk(name, mib):
             digest.update(data)
             file.write(data)
         file.truncate(mib * MIB)
-    options = ["-drive", f"if=none,id=nvme,format=raw,file={path}"]
-    return options + ["-device", "nvme,drive=nvme,serial=holdfast,addr=2"], digest.hexdigest()
+    options = ["-drive", f"if=none,id=nvme{slot},format=raw,file={path}"]
+    return options + ["-device", f"nvme,drive=nvme{slot},serial=holdfast,addr={slot:x}"], digest.hexdigest()
 
 
 def network(name, device="e1000e,addr=3"):
@@ -138,7 +138,7 @@ def test_a_whole_bridge():
         copy_disk(domain, 512, disk_md5)
         fetch(domain, net_md5)
         assert re.search(r": +[1-9].* nvme", domain.run("cat /proc/interrupts"))
-    with open(scratch("passthrough-bridge") / "disk.img", "rb") as file:
+    with open(scratch("passthrough-bridge") / "disk-2.img", "rb") as file:
         file.seek(256 * MIB)
         assert hashlib.md5(file.read()).hexdigest() == disk_md5
 
@@ -184,22 +184,26 @@ def with_functions(name, *functions, **more):
 
 
 def test_single_functions():
-    """Two guests with one device each, both at work; neither sees the other's, also after a reboot. One is behind
-    two bridges that nobody has set up."""
+    """Two guests with devices of their own, all at work; neither sees the other's, also after a reboot. A network
+    card behind bridges that nobody has set up shares its interrupt with a disk of the same guest."""
     disk_options, disk_md5 = disk("passthrough-functions", 32)
+    more_options, more_md5 = disk("passthrough-functions", 8, slot=8)
     net_options, net_md5 = network("passthrough-functions", "igb,bus=down")
     switch = ["-device", "pcie-root-port,id=rp,addr=4,chassis=1", "-device", "x3130-upstream,id=up,bus=rp"]
     switch += ["-device", "xio3130-downstream,id=down,bus=up,chassis=2"]
-    domains = [with_functions("domU1", "0000:00:02.0"), with_functions("domU2", "0000:03:00.0")]
-    with Machine("passthrough-functions", domains, options=disk_options + switch + net_options) as machine:
+    domains = [with_functions("domU1", "0000:00:02.0"), with_functions("domU2", "0000:03:00.0", "0000:00:08.0")]
+    options = disk_options + more_options + switch + net_options
+    with Machine("passthrough-functions", domains, options=options) as machine:
         first, second = machine.domain(1), machine.domain(2)
         machine.expect_all([f"guest {d.name}: userspace up" for d in (first, second)], timeout=120)
         first.run("while dd if=/dev/nvme0n1 of=/dev/null bs=1M iflag=direct; do :; done 2>/dev/null & true")
         fetch(second, net_md5)
+        assert more_md5 in second.run("dd if=/dev/nvme0n1 bs=1M count=4 | md5sum", timeout=120)
+        assert re.search(r"GICv3 .*(nvme.*eth|eth.*nvme)", second.run("cat /proc/interrupts"))
         first.run("kill %1; wait; true")
         copy_disk(first, 32, disk_md5)
-        for domain, ids in ((first, "0x1b36:0x0010"), (second, "0x8086:0x10c9")):
-            assert domain.run("ls /sys/bus/pci/devices") == "0000:00:00.0"
+        for domain, ids, devices in ((first, "0x1b36:0x0010", 1), (second, "0x8086:0x10c9", 2)):
+            assert domain.run("ls /sys/bus/pci/devices").split() == [f"0000:00:{n:02}.0" for n in range(devices)]
             at = "/sys/bus/pci/devices/0000:00:00.0"
             assert domain.run(f"echo $(cat {at}/vendor):$(cat {at}/device)") == ids
             assert domain.run("grep -c -i msi /proc/interrupts || true") == "0"
@@ -213,12 +217,12 @@ def test_single_functions():
 
 def test_functions_that_cannot_be_had():
     """Each mistake costs its domain, with a line that names it; the good ones run."""
-    options = ["-device", "edu,addr=2", "-device", "edu,addr=3", "-device", "edu,addr=6"]
+    options = [word for n in (2, 3, 6, 10) for word in ("-device", f"edu,addr={n:x}")]
     options += ["-device", "pcie-root-port,id=rp1,addr=4", "-device", "edu,bus=rp1"]
     options += ["-device", "pcie-pci-bridge,id=br,addr=8", "-device", "edu,bus=br,addr=1"]
     wrong = [
         ("0000:00:02.0", "0000:00:02.0: expected a PCI function nobody else has, domain domU0 was given it"),
-        ("0000:00:06.0", "0000:00:06.0: expected an interrupt nobody else has, domain domU0 was given it"),
+        ("0000:00:0a.0", "0000:00:0a.0: expected an interrupt nobody else has, domain domU0 was given it"),
         ("0000:00:05.0", "0000:00:05.0: expected a PCI function that is there"),
         ("0000:00:04.0", "0000:00:04.0: expected a device, got a bridge"),
         ("0000:02:01.0", "0000:02:01.0: expected a device behind PCI Express alone: one behind a PCI bridge goes only with"),
@@ -227,9 +231,13 @@ def test_functions_that_cannot_be_had():
         ("0000:00:20.0", 'expected segment:bus:device.function like 0000:00:02.0, got "0000:00:20.0"'),
         ("0000:00:02.0x", 'expected segment:bus:device.function like 0000:00:02.0, got "0000:00:02.0x"'),
     ]
-    domains = [with_functions("domU0", "0000:00:02.0", memory_mib=128)]
+    # Two of one domain may share a line.
+    domains = [with_functions("domU0", "0000:00:02.0", "0000:00:06.0", memory_mib=128)]
     domains += [with_functions(f"wrong{n}", bdf, memory_mib=128) for n, (bdf, _) in enumerate(wrong)]
     domains += [Domain("bridge", memory_mib=128, devices=BRIDGE), Domain("plain", memory_mib=128)]
+    disabled = with_functions("disabled", "0000:00:03.0", memory_mib=128)
+    disabled.properties["passthrough"] = '"disabled"'
+    domains.append(disabled)
     with Machine("passthrough-wrong-functions", domains, options=options) as machine:
         machine.expect(r"2 of \d+ domains started", timeout=120)
         log = machine.log()
@@ -237,7 +245,9 @@ def test_functions_that_cannot_be_had():
             assert f"error: /chosen/wrong{n}: holdfast,pci-functions: {line}" in log
         # Its configuration space is Holdfast's since the first function was given.
         assert "error: /chosen/bridge/device-tree: /passthrough/pcie@10000000: xen,reg: expected registers that Holdfast" in log
+        assert "error: /chosen/disabled: holdfast,pci-functions: expected none, since the domain has passthrough" in log
         machine.expect_all([f"guest {name}: userspace up" for name in ("domU0", "plain")], timeout=120)
+        assert len(machine.domain(1).run("ls /sys/bus/pci/devices").split()) == 2
 
 
 def test_devices_that_cannot_be_had():
