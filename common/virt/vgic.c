@@ -79,18 +79,24 @@ static void set_pending(struct vcpu *v, struct vgic_bank *b, unsigned intid, str
 
     /*
      * A tied interrupt is made pending at its source, so that its one deactivation ends it. A PPI's
-     * source can be reached only where its vCPU is; for another vCPU the write has no effect.
+     * source can be reached only where its vCPU is; for another vCPU the write has no effect. It
+     * leaves with its vCPU: the next one here must not take it.
      */
-    if (!(b->hw & bit))
+    if (!(b->hw & bit)) {
         set_latch(b, bit, lr);
-    else if (!(b->line & bit) && (intid >= VGIC_NR_PRIVATE || vgic_local(v)))
+    } else if (!(b->line & bit) && (intid >= VGIC_NR_PRIVATE || vgic_local(v))) {
+        if (intid < VGIC_NR_PRIVATE)
+            v->vgic.asked |= bit;
         irq_chip->set_pending(b->phys[intid % 32], true);
+    }
 }
 
 static void clear_pending(struct vcpu *v, struct vgic_bank *b, unsigned intid, struct vgic_lr *lr) {
     uint32_t bit = 1u << intid % 32;
 
     b->latch &= ~bit;
+    if (intid < VGIC_NR_PRIVATE)
+        v->vgic.asked &= ~bit;
     if (lr)
         lr->marks &= (uint8_t)~MARK_SET_PENDING;
     else if ((b->hw & b->line & bit) && !(b->active & bit))

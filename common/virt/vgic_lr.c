@@ -604,9 +604,12 @@ void vgic_maintenance(void) {
 }
 
 /* Physical state of v's tied PPIs on this CPU: none while another vCPU is here. */
-static void switch_hw_ppis(const struct vgic_bank *b, bool in) {
+static void switch_hw_ppis(const struct vcpu *v, bool in) {
+    const struct vgic_bank *b = &v->vgic.priv;
     uint32_t busy = b->hw & (b->line | b->active);
 
+    for (uint32_t asked = v->vgic.asked; unlikely(asked); asked &= asked - 1)
+        irq_chip->set_pending(b->phys[ffs64(asked)], in);
     for (; busy; busy &= busy - 1)
         irq_chip->set_active(b->phys[ffs64(busy)], in);
 }
@@ -616,7 +619,7 @@ void vgic_save(struct vcpu *v) {
 
     vgic_fold_all(v);
     vgic_resample(v, ~0u);
-    switch_hw_ppis(&v->vgic.priv, false);
+    switch_hw_ppis(v, false);
     release_asked(v);
     v->vgic.loaded = false;
     __atomic_store_n(&v->vgic.resync, false, __ATOMIC_RELEASE);
@@ -633,7 +636,7 @@ void vgic_load(struct vcpu *v) {
     v->vgic.loaded = true;
     v->vgic.hcr = VHCR_EN;
     vgic_hw->write_hcr(VHCR_EN);
-    switch_hw_ppis(&v->vgic.priv, true);
+    switch_hw_ppis(v, true);
     vgic_fill(v, dist);
     unlock_all(v, dist);
 }

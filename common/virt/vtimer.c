@@ -27,6 +27,7 @@ static enum irq_result virt_fired(unsigned irq, void *arg) {
     (void)arg;
     if (!v->domain || !v->vgic.loaded)
         return IRQ_DONE; /* raised just before its vCPU left; it comes again with it */
+    v->vgic.asked = 0;   /* whoever it was that asked */
     vgic_set_level(v->domain, v, VTIMER_VIRT_PPI, true);
     return IRQ_TO_GUEST;
 }

@@ -72,6 +72,7 @@ struct vgic_vcpu {
     bool loaded;                            /* its state is in the hardware of vcpu.cpu */
     bool resync;                            /* that CPU must take the list registers back */
     uint32_t release;                       /* tied PPIs for that CPU to deactivate */
+    uint32_t asked; /* tied PPIs the guest made pending at their source; vtimer.c takes them */
     uint16_t again; /* list registers that hold an edge which came again: see vgic_send_remote() */
     uint32_t waker; /* GICR_WAKER.ProcessorSleep */
     /* GICv2: an SGI is pending once for each vCPU that sent it, a bit here; latch is that of any.

@@ -1,5 +1,5 @@
 /*
- * Sleeps until a moment every 10 ms, then works for 100,000 instructions and makes a hypercall. Every
+ * Sleeps until a moment every 10 ms, then works for 500,000 instructions and makes a hypercall. Every
  * 50 times it says how late it was at most when it woke and when it was done, in ticks, and how often
  * it was not done before the next moment.
  */
@@ -54,7 +54,7 @@ beat:
     sub x1, x1, x21
     cmp x1, x23
     csel x23, x1, x23, hi
-    mov x2, #50000
+    ldr x2, =250000
 2:  subs x2, x2, #1
     b.ne 2b
     mov x0, #0                      /* XENVER_version */

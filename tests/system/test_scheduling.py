@@ -49,14 +49,15 @@ def test_weights_on_one_cpu():
     assert ran[3, 0] / ran[1, 0] == pytest.approx(4, rel=0.1)
 
 
-def test_sixteen_vcpus_in_eight_domains():
-    """Two vCPUs each on two CPUs; half of the domains weigh twice as much."""
+@pytest.mark.parametrize("cpus, ms", [(2, 600), (8, 120)])
+def test_sixteen_vcpus_in_eight_domains(cpus, ms):
+    """Two vCPUs each on fewer CPUs; half of the domains weigh twice as much."""
     domains = [
         hog(f"d{i}", cpus=2, holdfast__weight=f"<{512 if i % 2 else 256}>") for i in range(8)
     ]
-    with Machine("sched-sixteen", domains, smp=2) as machine:
+    with Machine(f"sched-sixteen-{cpus}", domains, smp=cpus) as machine:
         machine.expect(r"\(HF\) 8 of 8 domains started")
-        ran, _ = run(machine, 600)
+        ran, _ = run(machine, ms)
     of_domain = [ran[i + 1, 0] + ran[i + 1, 1] for i in range(8)]
     light, heavy = sum(of_domain[0::2]), sum(of_domain[1::2])
     assert heavy / light == pytest.approx(2, rel=0.15)
@@ -76,6 +77,28 @@ def test_cap_and_budget():
     total = sum(ran.values())
     assert ran[2, 0] / total == pytest.approx(0.2, rel=0.15)
     assert ran[3, 0] / total == pytest.approx(0.3, rel=0.15)
+
+
+def with_image(image, domain):
+    domain.kernel = BUILD / "guests" / image
+    return domain
+
+
+def test_realtime_against_hogs():
+    """One that needs 2 of every 10 ms has them in time, whatever five hogs and one that crashes and is
+    started again and again do on the same CPU. One like it without a budget has not."""
+    domains = [
+        with_image("beat.bin", hog("timely", holdfast__budget_us="<3000>", holdfast__period_us="<10000>")),
+        with_image("beat.bin", hog("late")),
+        with_image("crash.bin", hog("crashing", on_crash='"restart"', restart_limit="<20>")),
+    ] + [hog(f"hog{i}") for i in range(5)]
+    with Machine("sched-realtime", domains, smp=1) as machine:
+        machine.expect(r"\(HF\) d3: crashing: was restarted 20 times already")
+        machine.expect_all([rf"\(d{d}\) beats: missed 0x\w+" for d in (1, 2)])
+        log = machine.log()
+    missed = {d: [int(n, 16) for n in re.findall(rf"\(d{d}\) beats: missed 0x(\w{{8}})", log)] for d in (1, 2)}
+    assert len(missed[1]) >= 2 and not any(missed[1]), missed
+    assert all(missed[2]), missed
 
 
 def test_pools_and_affinity():

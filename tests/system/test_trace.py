@@ -62,8 +62,8 @@ def test_trace(tmp_path):
     sleeps, calls = named(events, "WFI", beats), named(events, "xen_version", beats)
     ticks = named(events, "interrupt 27", beats)
     assert len(sleeps) >= 20 and len(calls) >= 20 and len(ticks) >= 20
-    # It works 0.4 ms of 10, and sleeps the rest; a version is told in a moment.
-    assert all(8000 < s["dur"] < 10000 for s in sleeps[1:-1]) and all(c["dur"] < 20 for c in calls)
+    # It works 2 ms of 10, and longer while the other CPU is busy, too; a version is told in a moment.
+    assert all(5000 < s["dur"] < 9500 for s in sleeps[1:-1]) and all(c["dur"] < 20 for c in calls)
     assert len(named(events, "wake", beats)) >= len(sleeps) - 1
     # Whoever makes a hypercall has a CPU at that time, and who sleeps has none.
     ran = named(events, "d1 vcpu0", 0)

@@ -92,6 +92,22 @@ def test_cpu_hotplug(machine):
         assert domain.run("nproc") == "2"
 
 
+def test_suspend_to_idle(machine):
+    """Linux stops everything but what may wake it up, its console, and goes on when that does."""
+    domain = machine.domain(1)
+    domain.run("echo enabled >/sys/class/tty/ttyAMA0/power/wakeup")
+    assert "freeze" in domain.run("cat /sys/power/state").split()
+    domain.type("echo freeze >/sys/power/state; echo $((41 + 1)) woken")
+    machine.expect(r"PM: suspend entry \(s2idle\)")
+    machine.expect(r"Suspending console")
+    machine.domain(2).run("sleep 5")
+    assert "suspend exit" not in machine.log()
+    domain.type("")
+    machine.expect(r"PM: suspend exit")
+    machine.expect("42 woken")
+    assert domain.run("nproc") == "2"
+
+
 def test_long_output(machine):
     """More than any buffer holds arrives complete."""
     output = machine.domain(2).run("seq 1 3000", timeout=60)

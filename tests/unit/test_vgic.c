@@ -537,6 +537,26 @@ static void tied_timer_switched(void **state) {
     assert_false(fake_cpu[0].phys_active[27]);
 }
 
+/* What a guest made pending at the source and has not taken goes where its vCPU goes. */
+static void tied_timer_asked_for(void **state) {
+    (void)state;
+    assert_int_equal(vgic_map_hw(&dom, vcpus[0], 27, 27), 0);
+    wr_bit(ISENABLER, 0, 27);
+    wr_bit(ISPENDR, 0, 27);
+    assert_int_equal(fake_pended, 27);
+    switch_out(0);
+    assert_int_equal(fake_pended, 0); /* the next one here has no such interrupt */
+    switch_in(0);
+    assert_int_equal(fake_pended, 27);
+
+    switch_out(0);
+    on_cpu(1);
+    wr_bit(ICPENDR, 0, 27);
+    on_cpu(0);
+    switch_in(0);
+    assert_int_equal(fake_pended, 0);
+}
+
 /* The guest polls: its interrupt is off at the redistributor, its pending bit follows the timer. */
 static void tied_timer_polled(void **state) {
     (void)state;
@@ -642,6 +662,7 @@ int main(void) {
         T(tied_timer),
         T(tied_timer_switched),
         T(tied_timer_polled),
+        T(tied_timer_asked_for),
         T(tied_spi),
         T(tied_edge_spi),
         T(cheap_self_sgi),
