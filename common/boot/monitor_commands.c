@@ -2,12 +2,14 @@
 #include <hv/backtrace.h>
 #include <hv/bits.h>
 #include <hv/errno.h>
+#include <hv/events.h>
 #include <hv/guests.h>
 #include <hv/iommu.h>
 #include <hv/mm.h>
 #include <hv/monitor.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
+#include <hv/xen_abi.h>
 
 #include "monitor.h"
 
@@ -178,6 +180,17 @@ static void cmd_unpause(const struct monitor_args *args) {
     printk("d%u: %s: %s\n", d->id, d->name, READ_ONCE(d->paused) ? "still paused" : "goes on");
 }
 
+/* What kernels do then is their own affair: Linux tells of its event channels. */
+static void ask_kernels(struct domain *d) {
+    if (READ_ONCE(d->state) == DOMAIN_RUNNING)
+        for (unsigned i = 0; i < d->max_vcpus; i++)
+            evtchn_raise_virq(d->vcpus[i], VIRQ_DEBUG);
+}
+
+static void cmd_debug(const struct monitor_args *args) {
+    for_each_named(args, ask_kernels);
+}
+
 static void cmd_destroy(const struct monitor_args *args) {
     if (restart_end(args->guest))
         printk("%s does not live\n", args->guest->name);
@@ -194,6 +207,7 @@ static void cmd_help(const struct monitor_args *args);
 
 const struct monitor_command monitor_commands[] = {
     {"audit", 'a', "[DOMAIN]", "compare all that is known of the memory", cmd_audit},
+    {"debug", 'q', "[DOMAIN]", "raise VIRQ_DEBUG at every vCPU", cmd_debug},
     {"destroy", 0, "DOMAIN", "end it, whatever its node says", cmd_destroy},
     {"domains", 'd', "[DOMAIN]", "state and pages", cmd_domains},
     {"help", 'h', "", "this list", cmd_help},

@@ -4,6 +4,10 @@
  *
  * Text of the source that owns the line on the screen goes out at once; any other source gathers
  * its line in its port and breaks in, on a line of its own, when that line is complete (or long).
+ *
+ * Only who has the keys may give commands to the terminal, as a shell must: control characters of
+ * the others are shown as ^X, and so hide or forge nothing. Whoever breaks into the line of a port
+ * that gave such commands first ends what it left unfinished.
  */
 #include <hv/bits.h>
 #include <hv/console.h>
@@ -27,6 +31,9 @@ static const struct uart_ops *uart;
 static bool midline;                     /* the cursor is not at the start of a line */
 static const struct console_port *owner; /* whose line it is; NULL: Holdfast's */
 
+#define ABORT_COMMAND "\x18\x1b[0m" /* CAN; and text is plain again */
+#define SOFT_RESET "\x18\x1b[!p"    /* CAN; DECSTR */
+
 /* Newlines get their carriage return here. */
 static void screen_write(const char *s, size_t n) {
     while (n) {
@@ -45,10 +52,18 @@ static void screen_write(const char *s, size_t n) {
 static void take_line(const struct console_port *port) {
     if (midline && owner == port)
         return;
+    if (owner && owner->raw)
+        screen_write(ABORT_COMMAND, strlen(ABORT_COMMAND));
     if (midline)
         screen_write("\n", 1);
     midline = false;
     owner = port;
+}
+
+void console_port_blur_locked(struct console_port *port) {
+    if (uart && port->raw)
+        screen_write(SOFT_RESET, strlen(SOFT_RESET));
+    port->raw = false;
 }
 
 static void screen_text(const struct console_port *port, const char *s, size_t n) {
@@ -104,6 +119,22 @@ static void gather(struct console_port *port, char c) {
         console_port_flush_locked(port);
 }
 
+/* C0 and DEL are shown as ^X, C1 (ESC and a character in one) as ^[X; not tabs and newlines. */
+static void visible(struct console_port *port, char c) {
+    uint8_t u = (uint8_t)c;
+    bool control = (u < 0x20 && c != '\n' && c != '\t') || (u >= 0x7f && u < 0xa0);
+
+    if (control && console_focus_locked() == port) {
+        port->raw |= c != '\a' && c != '\b';
+    } else if (control) {
+        gather(port, '^');
+        if (u >= 0x80)
+            gather(port, '[');
+        c = (char)(u >= 0x80 ? u - 0x40 : u ^ 0x40);
+    }
+    gather(port, c);
+}
+
 /*
  * A carriage return before a newline is dropped (the screen adds its own); a lone one starts the
  * line again behind the prefix, so that no guest can write over it.
@@ -120,7 +151,7 @@ static void port_char(struct console_port *port, char c) {
     }
     port->cr = false;
     if (c)
-        gather(port, c);
+        visible(port, c);
 }
 
 /* How much of n the port may say now. */
@@ -163,4 +194,5 @@ void console_port_close_locked(struct console_port *port) {
     console_port_flush_locked(port);
     if (owner == port)
         take_line(NULL);
+    console_port_blur_locked(port);
 }

@@ -30,6 +30,9 @@ bool console_port_has_room_again_locked(struct console_port *port);
 /* The port that gets the keys; NULL: Holdfast. */
 const struct console_port *console_focus_locked(void);
 
+/* The keys go from this port to another: what it did to the terminal is undone. */
+void console_port_blur_locked(struct console_port *port);
+
 /* Shows what a port has gathered; forgets a port. */
 void console_port_flush_locked(struct console_port *port);
 void console_port_close_locked(struct console_port *port);

@@ -103,6 +103,8 @@ static void switch_focus(void) {
 
     spin_lock(&console_lock);
     next = focus ? focus->link.next : ports.next;
+    if (focus)
+        console_port_blur_locked(focus);
     focus = next == &ports ? NULL : list_entry(next, struct console_port, link);
     lost_focus[0] = '\0';
     if (focus) {
@@ -269,6 +271,7 @@ void console_add_port(struct console_port *port) {
     spin_lock(&console_lock);
     port->len = 0;
     port->cr = false;
+    port->raw = false;
     port->mark = console_tx_mark_locked();
     port->sent = 0;
     port->full = false;

@@ -50,6 +50,7 @@ struct console_port {
     char line[128]; /* output gathered until newline; guarded by the console lock */
     uint16_t len;
     bool cr;       /* a carriage return waits: is it the end of a line? */
+    bool raw;      /* it has given commands to the terminal since it got the keys */
     uint16_t sent; /* characters taken since all was on the wire */
     uint32_t mark; /* the last of them, in what the UART is to send */
     bool full;     /* it has to wait; read without the lock */

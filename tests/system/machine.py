@@ -43,6 +43,8 @@ RPI_AT = {"holdfast": 0x400000, "tree": 0x2000000, "modules": 0x10000000}
 CTRL_A3 = "\x01\x01\x01"
 # What may stand before a domain's words on a line, also in the middle of one.
 PREFIX = re.compile(r"\(d\d+\) |\(HF\) [^\n]*\n?|\(XEN\) (?:DOM\d+: )?")
+# What Holdfast says to the terminal before it breaks into the words of a domain that did.
+TERMINAL = re.compile(r"\x18\x1b\[(?:0m|!p)")
 SWITCHED = r"Serial input to [^\n]*?(Holdfast|hypervisor|Xen|DOM0|\(?d\d+\)?|DOM\d+)[^\n]*\n"
 
 
@@ -275,7 +277,7 @@ class Machine:
         if not self._log.closed:
             self._log.flush()
         with open(self.log_path, encoding="utf-8", errors="replace", newline="") as file:
-            return file.read().replace("\r", "")
+            return TERMINAL.sub("", file.read().replace("\r", ""))
 
     def send(self, text):
         """Types, no faster than a guest with a FIFO of 32 bytes can be expected to read."""
@@ -464,7 +466,7 @@ class Console:
     def _mine(self, text):
         mine = f"(d{self.number}) "
         kept = []
-        for line in text.replace("\r", "").split("\n"):
+        for line in TERMINAL.sub("", text.replace("\r", "")).split("\n"):
             other = re.match(r"\((?:HF|XEN|d\d+)\) ", line)
             if other and not line.startswith(mine):
                 continue

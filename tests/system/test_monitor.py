@@ -99,6 +99,26 @@ def test_pause(monitor):
         pass
 
 
+def test_debug_interrupt():
+    """The key raises VIRQ_DEBUG: a guest that has bound it need not wait when it polls without a limit."""
+    at = 0x40800000
+    bind = [(at, 1), (at + 4, 0)]  # VIRQ_DEBUG, vCPU 0
+    poll = [(at + 16, at + 8), (at + 20, 0), (at + 24, 1), (at + 28, 0), (at + 32, 0), (at + 36, 0)]
+    with Machine("monitor-debug", [bare("domU1", "monitor.bin"), bare("domU2", "idle.bin")]) as machine:
+        guest = machine.domain(1)
+        machine.expect_all([r"\(d1\) monitor", "idle guest waits"])
+        for where, what in bind + poll:
+            guest.type(f"w {where:x} {what:x}")
+            machine.expect(r"\(d1\) = ")
+        guest.type(f"h 20 1 {at:x}")  # EVTCHNOP_bind_virq
+        machine.expect(r"\(d1\) = 0{16}")
+        machine.focus(0)
+        machine.send("qm")
+        machine.expect(r"\(HF\) memory: ")
+        guest.type(f"h 1d 3 {at + 16:x}")  # SCHEDOP_poll
+        machine.expect(r"\(d1\) = 0{16}")
+
+
 def test_registers(monitor):
     """Of a vCPU that computes and of one that waits in WFI; both go on afterwards."""
     said = monitor.ask("registers")

@@ -273,6 +273,31 @@ static void carriage_return(void **state) {
     assert_screen("(d1) x\r(d1) (HF) false\r\n");
 }
 
+/* Control characters work for who has the keys; of others they are seen and do nothing. */
+static void control_characters(void **state) {
+    (void)state;
+    say(&g1, "\x1b[2J\a\tx\x7f\x9b"
+             "1m\xc3\xa4\n");
+    assert_screen("(d1) ^[[2J^G\tx^?^[[1m\xc3\xa4\r\n");
+    type("\x01\x01\x01");
+    assert_screen("(HF) *** Serial input to domU1 (d1) ***\r\n");
+    say(&g1, "a\b\a\n");
+    printk("log\n");
+    assert_screen("(d1) a\b\a\r\n(HF) log\r\n");
+    say(&g1, "\x1b]0;"); /* never ended: all that follows would be the terminal's title */
+    say(&g2, "\x1b"
+             "c\n");
+    assert_screen("(d1) \x1b]0;\x18\x1b[0m\r\n(d2) ^[c\r\n");
+    say(&g1, "\x1b[?25l\n");
+    printk("log\n");
+    assert_screen("(d1) \x1b[?25l\r\n\x18\x1b[0m(HF) log\r\n");
+    type("\x01\x01\x01");
+    assert_screen("\x18\x1b[!p(HF) *** Serial input to domU2 (d2) ***\r\n");
+    say(&g1, "\x1b[8m\n");
+    printk("log\n");
+    assert_screen("(d1) ^[[8m\r\n(HF) log\r\n");
+}
+
 /* Longer than the buffer: the line stays one unless another breaks in. */
 static void long_lines(void **state) {
     char text[301], want[400];
@@ -503,6 +528,7 @@ int main(void) {
         T(whole_lines),
         T(prompts),
         T(carriage_return),
+        T(control_characters),
         T(long_lines),
         T(turns),
         T(keys),
