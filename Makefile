@@ -498,6 +498,43 @@ proofs: build/setup-proofs.mk
 spin: build/setup-proofs.mk
 	@tests/spin/run.py
 
+# --- packaging --------------------------------------------------------------
+
+# DESTDIR= and prefix= as everywhere. The image goes where boot loaders look for kernels.
+prefix ?= /usr
+.PHONY: install dist reproducible
+install: $(B)/holdfast.bin $(CHECK)
+	install -D -m 644 $(B)/holdfast.bin $(DESTDIR)/boot/holdfast-$(VERSION).bin
+	install -D -t $(DESTDIR)$(prefix)/bin scripts/holdfast-image scripts/holdfast-dt
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/holdfast/holdfast scripts/holdfast/*.py
+	install -D -t $(DESTDIR)$(prefix)/libexec $(CHECK)
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast README.md docs/*
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/examples dts/*
+
+DIST := holdfast-$(VERSION)
+dist:
+	@mkdir -p build
+	@git archive --format=tar.gz --prefix=$(DIST)/ -o build/$(DIST).tar.gz HEAD
+	$(say) DIST build/$(DIST).tar.gz
+
+# What was committed, built in another directory, is the same bytes.
+reproducible: build/setup-build.mk $(HEADERS)
+	@rm -rf build/again && mkdir -p build/again/build
+	@git archive HEAD | tar -x -C build/again
+	@cp -a build/setup-build.mk build/include build/libfdt build/zlib build/again/build
+	@mkdir -p build/again/build/fetched && cp -a $(F)/libfdt $(F)/zlib build/again/build/fetched
+	@$(MAKE) --no-print-directory -s -C build/again GIT_NAME= all >/dev/null
+	@mv build/again/build/arm64 build/again/first && mv build/again build/once-more
+	@$(MAKE) --no-print-directory -s -C build/once-more GIT_NAME= all >/dev/null
+	@cmp build/once-more/first/holdfast.bin build/once-more/build/arm64/holdfast.bin
+	@cd build/once-more/build/arm64 && sha256sum holdfast.bin
+	@rm -rf build/once-more
+
+# A debugger for the machine of `make run QEMU_FLAGS="-s -S"`. GUEST_ELF= adds a guest's symbols.
+.PHONY: gdb
+gdb: build/setup-gdb.mk $(B)/holdfast.elf
+	@gdb-multiarch -q -x scripts/holdfast.gdb $(if $(GUEST_ELF),-ex 'add-symbol-file $(GUEST_ELF)') $(B)/holdfast.elf
+
 # --- housekeeping -----------------------------------------------------------
 
 .PHONY: clean distclean help
@@ -511,7 +548,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist reproducible gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for' \
 	    '  DEBUG=0             a release build: no debug checks' \

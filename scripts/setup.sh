@@ -5,6 +5,7 @@
 #
 #   scripts/setup.sh build|run|test     install what that level needs
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
+#   scripts/setup.sh gdb                the debugger
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen
 #                                       u-boot-rpi trusted-firmware
 #
@@ -149,6 +150,8 @@ level_test() {
         python3-pexpect python3-pytest-xdist clang lld clang-format clang-tidy cppcheck \
         "$(cross_libc)"
 }
+
+level_gdb() { install_missing gdb-multiarch; }
 
 # Debian 12 has no CBMC: the next release's runs from a directory of its own.
 level_proofs() {
@@ -328,7 +331,7 @@ exec 9>build/.setup.lock
 flock 9
 
 case "${1:-}" in
-build | run | test | proofs)
+build | run | test | proofs | gdb)
     "level_$1"
     ;;
 fetch)

@@ -1,4 +1,5 @@
 """holdfast-image: what it makes of a configuration, and what it refuses. Nothing is started."""
+import os
 import pathlib
 import re
 import struct
@@ -432,3 +433,16 @@ def test_check_by_hand_takes_nothing_for_granted(machine):
     ):  # fmt: skip
         done = subprocess.run([CHECK, *arguments], capture_output=True, text=True)
         assert done.returncode == 2 and said in done.stderr
+
+
+def test_installed(machine, tmp_path_factory):
+    """`make install` puts the tools where they find each other."""
+    root = tmp_path_factory.mktemp("root")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+    subprocess.run(["make", "-s", "install", f"DESTDIR={root}"], cwd=ROOT, check=True, capture_output=True, env=environment)
+    assert list((root / "boot").glob("holdfast-*.bin"))
+    (machine / "config").write_text(DEVICES)
+    done = subprocess.run([root / "usr/bin/holdfast-image", machine / "config", "check"], capture_output=True, text=True)
+    assert "Every domain would start." in done.stdout, done.stderr
+    done = subprocess.run([root / "usr/bin/holdfast-dt", machine / "board.dtb", "--pci", "0000:00:02.0", "--to", "a"])
+    assert done.returncode == 0
