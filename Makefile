@@ -318,14 +318,14 @@ $(U)/%.passed: $(U)/%
 	@touch $@
 
 .PHONY: unit
-unit: $(UNIT_TESTS:%=$(U)/%.passed)
+unit: $(UNIT_TESTS:%=$(U)/%.passed) build/tools/holdfast-check
 	@cat $(UNIT_TESTS:%=$(U)/%.log) /dev/null | \
 	    awk '/\[  PASSED  \]/ { n += $$4 } END { print n + 0 " unit tests passed" }'
 
 # The hypervisor's reading of a device tree, as a program: holdfast-image --check runs it.
 CHECK := build/tools/holdfast-check
 CHECK_CFLAGS := -std=gnu11 -g -O1 -DHF_HOST_TEST=1 -Wall -Wextra -Werror \
-    -Itools/check/include -Itests/fake/include -Iinclude -Iarch/arm64/include -isystem build/include
+    -Itools/check/include -Itests/fake/include -Iinclude -Iarch/arm64/include -Iarch/arm/include -isystem build/include
 CHECK_SOURCES := $(wildcard tools/check/*.c) $(addprefix common/boot/, guests.c guest_config.c \
     boot_summary.c guest_devices.c guest_fdt.c guest_layout.c guest_sched.c builder.c modules.c static_mem.c \
     static_shm.c shm_map.c static_evtchn.c cpupools.c boot_mem_fdt.c image.c image_load.c \

@@ -4,11 +4,9 @@
 #include <hv/cpu.h>
 #include <hv/guest_devices.h>
 #include <hv/iommu.h>
-#include <hv/mm.h>
+#include <hv/mapwin.h>
 #include <hv/partial_tree.h>
 #include <hv/printk.h>
-
-#include <asm/layout.h>
 
 #include <libfdt.h>
 
@@ -32,13 +30,18 @@ void boot_summary_machine(void) {
 
 /* Its partial tree was read without a mistake. */
 static unsigned count_devices(const struct guest_config *cfg) {
-    const char *tree = phys_to_virt(paddr(cfg->tree.start)), *prop;
     int n = fdt_stringlist_count(cfg->fdt, cfg->node, FUNCTIONS_PROP);
     struct partial_device p = {.node = 0};
     unsigned count = n > 0 ? (unsigned)n : 0;
+    const char *prop;
+    const void *tree;
 
-    while (cfg->tree_node >= 0 && !partial_tree_device(tree, p.node, &p, &prop))
+    tree = cfg->tree_node < 0 ? NULL : ram_map(paddr(cfg->tree.start), cfg->tree.size);
+    if (!tree)
+        return count;
+    while (!partial_tree_device(tree, p.node, &p, &prop))
         count++;
+    ram_unmap(tree, cfg->tree.size);
     return count;
 }
 

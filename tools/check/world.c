@@ -309,7 +309,7 @@ void restart_domain_alive(void) {
 
 unsigned nr_cpus, nr_online;
 static uint64_t mpidrs[MAX_CPUS];
-struct cpu_features cpu_features = {.aarch32_el1 = true};
+struct cpu_features cpu_features = {.aarch64_el1 = true, .aarch32_el1 = true};
 
 bool cpu_is_online(unsigned cpu) {
     return cpu < nr_cpus;
