@@ -47,8 +47,9 @@ static void show_vcpu(struct vcpu *v) {
 
     vcpu_get_times(v, &t);
     printk("d%u: vcpu%u: %s, CPU %u of pool %s, weight %u, ran %llu ms, waited %llu ms\n",
-           v->domain->id, v->id, states[t.state], v->cpu, cpupool_name(v->sched.p.pool),
-           v->sched.p.weight, (unsigned long long)ticks_to_ns(t.spent[TIME_RUNNING]) / 1000000,
+           v->domain->id, v->id, READ_ONCE(v->state) == VCPU_PAUSED ? "paused" : states[t.state],
+           v->cpu, cpupool_name(v->sched.p.pool), v->sched.p.weight,
+           (unsigned long long)ticks_to_ns(t.spent[TIME_RUNNING]) / 1000000,
            (unsigned long long)ticks_to_ns(t.spent[TIME_RUNNABLE]) / 1000000);
     preempt_point();
 }

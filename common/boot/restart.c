@@ -110,6 +110,7 @@ static void say_dead(const struct domain_obituary *o) {
 
 /* What was wished for is done, and then it is its node's again. */
 static enum end_action action_for(const struct domain_obituary *o, enum end_kind kind) {
+    enum end_action action;
     enum wish wish;
 
     if (!o->config)
@@ -120,14 +121,15 @@ static enum end_action action_for(const struct domain_obituary *o, enum end_kind
         lives[o->id].restarts = 0;
     if (wish)
         return wish == WISH_AGAIN ? END_RESTART : END_DESTROY;
-    return o->config->on_end[kind];
+    action = o->config->on_end[kind];
+    return action == END_RESTART && !may_restart(o->config, kind) ? END_DESTROY : action;
 }
 
 static void on_death(const struct domain_obituary *o) {
     enum end_kind kind = kind_of(o->reason);
     enum end_action action = action_for(o, kind);
 
-    if (action == END_RESTART && may_restart(o->config, kind)) {
+    if (action == END_RESTART) {
         printk("d%u: %s: %s\n", o->id, o->name, kind == END_REBOOT ? "reboots" : "is restarted");
         start_rebuild(o->config);
         return;

@@ -176,7 +176,7 @@ size_t console_port_write(struct console_port *port, const char *s, size_t n) {
     if (printk_panicking)
         return n;
     spin_lock(&console_lock);
-    taken = allowance(port, n);
+    taken = port->input ? allowance(port, n) : n;
     for (size_t i = 0; i < taken; i++)
         port_char(port, s[i]);
     if (console_focus_locked() == port || !port->input)

@@ -87,6 +87,7 @@ def test_pause(monitor):
     assert "(HF) d1: hog: paused" in monitor.ask("pause hog")
     assert "(HF) d1: hog: paused" in monitor.ask("pause 1")
     assert "d1: hog: paused, 2 vCPUs" in monitor.ask("domains 1")
+    assert len(re.findall(r"d1: vcpu\d: paused, CPU", monitor.ask("vcpus hog"))) == 2
     before = monitor.ran("hog")
     assert len(before) == 2
     registers = monitor.ask("registers hog")

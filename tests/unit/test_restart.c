@@ -196,16 +196,22 @@ static void wishes_come_first(void **s) {
     assert_int_equal(restart_end(&cfg), -ESRCH); /* it is dying already */
     assert_true(is_kept(&living));
     living.kept = true;
-    assert_int_equal(restart_end(&cfg), 0);
+    cfg.restart_limit = 0;
+    assert_int_equal(restart_again(&cfg), 0); /* after a crash, of which none is forgiven */
     assert_int_equal(buried, 1);
+    dies(SHUT_CRASH);
+    assert_int_equal(builds, 2);
+
+    assert_int_equal(restart_end(&cfg), 0);
+    assert_int_equal(buried, 2);
     dies(SHUT_REBOOT);
-    assert_int_equal(builds, 1);
+    assert_int_equal(builds, 2);
     assert_false(off);
 
     lives = false;
     assert_int_equal(restart_end(&cfg), -ESRCH);
     assert_int_equal(restart_again(&cfg), 0); /* it is dead */
-    assert_int_equal(builds, 2);
+    assert_int_equal(builds, 3);
     assert_int_equal(restart_again(&cfg), -ESRCH); /* and now it is not */
     assert_int_equal(shut, 1);
     dies(SHUT_POWEROFF); /* with the one that is left this is the last but one */
