@@ -2,8 +2,7 @@
 
 hv_symtab_count   u32    how many
 hv_symtab_addrs   u32[]  ascending offsets from _start
-hv_symtab_names   u32[]  offsets into hv_symtab_strings
-hv_symtab_strings        NUL-terminated names
+hv_symtab_strings        NUL-terminated names, in the same order
 Functions only; one name for each address.
 """
 import sys
@@ -36,11 +35,6 @@ def main():
     print("    .global hv_symtab_addrs\nhv_symtab_addrs:")
     for offset, _ in symbols:
         print(f"    .word {offset:#x}")
-    print("    .global hv_symtab_names\nhv_symtab_names:")
-    position = 0
-    for _, name in symbols:
-        print(f"    .word {position}")
-        position += len(name) + 1
     print("    .global hv_symtab_strings\nhv_symtab_strings:")
     for _, name in symbols:
         print(f'    .asciz "{name}"')
