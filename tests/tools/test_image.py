@@ -326,11 +326,21 @@ def test_only_what_u_boot_can_do(folder):
     assert "expected room for" in make(folder, high, "fit", "out").stderr
 
 
-@pytest.mark.parametrize("first", ["# Files are named relative to this one.", 'MEMORY_START="0x40000000"'])
-def test_the_files_of_the_guide(folder, first):
-    text = (ROOT / "docs/images.md").read_text()
+@pytest.mark.parametrize(
+    "page, first",
+    [
+        ("images.md", "# Files are named relative to this one."),
+        ("images.md", 'MEMORY_START="0x40000000"'),
+        ("getting-started.md", "memory: [0x40000000, 0xc0000000]"),
+    ],
+)
+def test_the_files_of_the_guides(folder, page, first):
+    text = (ROOT / "docs" / page).read_text()
     block = re.search(rf"^    {re.escape(first)}\n(?:    .*\n)*", text, re.M).group(0)
-    (folder / "initrd.gz").write_bytes(bytes(1000))
+    for name in ("initrd.gz", "rootfs.cpio.gz"):
+        (folder / name).write_bytes(bytes(1000))
+    (folder / "build/arm64").mkdir(parents=True)
+    (folder / "build/arm64/holdfast.bin").write_bytes((folder / "holdfast.bin").read_bytes())
     made(folder, re.sub("^    ", "", block, flags=re.M), "tftp", "out")
     assert "module@" in script_of(folder) or (folder / "out/holdfast.dtb").exists()
 
