@@ -104,6 +104,8 @@ static enum iommu_mode default_mode(void) {
 
 /* NULL: the table of the CPUs can serve devices as it is. */
 static const char *why_not_shared(const struct p2m *p2m, const struct iommu_limits *l) {
+    if (p2m->cpu_only)
+        return "the guest's CPU interface (GICv2) is not for devices";
     if (!l->coherent)
         return "it walks tables past the caches";
     if (!l->live_split)

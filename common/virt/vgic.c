@@ -565,6 +565,8 @@ static int register_v2(struct domain *d) {
     if (!rc)
         rc = mmio_register(&d->mmio, ipaddr(GUEST_GICC_BASE + PAGE_SIZE), PAGE_SIZE,
                            vgic_v2_dir_mmio, d, "GICC_DIR");
+    /* A device would reach the interface of whatever guest is on the CPU that it is taken for. */
+    d->p2m.cpu_only = true;
     if (!rc)
         rc = p2m_map_mmio(&d->p2m, ipaddr_to_gfn(ipaddr(GUEST_GICC_BASE)),
                           paddr_to_mfn(vgic_hw->gicv), 1);

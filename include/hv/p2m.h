@@ -52,6 +52,7 @@ struct p2m {
     uint64_t hcr;   /* bits of HCR_EL2 this table needs */
     uint16_t vmid;
     bool dying;       /* no new mapping any more (invariant 10) */
+    bool cpu_only;    /* holds what no device may reach: no device walks it */
     bool keep_tables; /* a device may still walk them: they are leaked */
     struct domain_pages *owner;
     struct page_list pool; /* free table pages, all zero */
