@@ -361,7 +361,7 @@ tools: build/setup-test.mk $(CHECK)
 
 .PHONY: lint
 lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
-	@CC='$(CC)' CFLAGS='$(CFLAGS) -DHF_VERSION="lint"' /tmp/w/G-run.sh $(ARCH)
+	@CC='$(CC)' CFLAGS='$(CFLAGS) -DHF_VERSION="lint"' tests/lint/run.sh $(ARCH)
 
 # Firmware for EL3: its third stage stays there, the first two bring it up.
 TRUSTED_FIRMWARE := build/trusted-firmware/qemu/release/bl31.bin
