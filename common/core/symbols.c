@@ -5,7 +5,7 @@
 extern const char _start[];
 extern const uint32_t hv_symtab_count;
 extern const uint32_t hv_symtab_addrs[]; /* ascending offsets from _start */
-extern const char hv_symtab_strings[]; /* in the same order, one after the other */
+extern const char hv_symtab_strings[];   /* in the same order, one after the other */
 
 const char *symbol_lookup(uintptr_t addr, uintptr_t *offset) {
     uint64_t rel = addr - (uintptr_t)_start;
