@@ -524,8 +524,9 @@ install: $(B)/holdfast.bin $(CHECK)
 	install -D -t $(DESTDIR)$(prefix)/bin scripts/holdfast-image scripts/holdfast-dt
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/holdfast/holdfast scripts/holdfast/*.py
 	install -D -t $(DESTDIR)$(prefix)/libexec $(CHECK)
-	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast README.md docs/*
-	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/examples dts/*
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast README.md
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/docs docs/*
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/dts dts/*
 
 DIST := holdfast-$(VERSION)
 dist:
