@@ -396,7 +396,7 @@ test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin build/guests/p
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
     $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
-    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin
+    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin build/guests/fuzz.bin
 .PHONY: guests
 guests: $(GUESTS)
 
@@ -458,6 +458,19 @@ build/guests/grants/%.o: tests/guests/grants/% $(wildcard tests/guests/grants/*.
 build/guests/grants.bin: $(GRANTS_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/grants.elf $(GRANTS_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/grants.elf $@
+
+# One guest that does anything, and its neighbour.
+FUZZ_OBJS := build/guests/fuzz/main.c.o \
+    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o)
+
+build/guests/fuzz/%.o: tests/guests/fuzz/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
+
+build/guests/fuzz.bin: $(FUZZ_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/fuzz.elf $(FUZZ_OBJS)
+	$(Q)$(OBJCOPY) -O binary build/guests/fuzz.elf $@
 
 # The bench guest shares the self-test's start and runtime; the plugin counts for QEMU.
 BENCH := build/guests/bench

@@ -97,3 +97,14 @@ def test_the_devices_of_the_board_notes():
         for match in re.findall(pattern, file.read_text(encoding="ascii"))
     }
     assert told == known
+
+
+def test_the_tests_of_the_security_table():
+    """Each that it names is there: a file of tests, or a test."""
+    table = re.findall(r"^\| (?!class|-)[^|]* \|([^|]*)\|$", (ROOT / "docs/security.md").read_text(), re.M)
+    named = {name for tests in table for name in re.findall(r"`(\w+)`", tests)}
+    files = [file for suffix in ("c", "py") for file in (ROOT / "tests").rglob(f"*.{suffix}")]
+    text = "\n".join(file.read_text() for file in files)
+    defined = {file.stem for file in files}
+    defined |= set(re.findall(r"^(?:def |static void |\w*TEST\w*\()(\w+)\(?", text, re.M))
+    assert len(named) > 60 and not named - defined, named - defined

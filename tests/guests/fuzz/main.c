@@ -1,0 +1,256 @@
+/*
+ * A guest that does what comes to its mind: hypercalls with arguments at random, loads and stores at
+ * devices and at nothing, system registers and instructions, HVC and SMC. What it does follows from
+ * the seed in its image's header; with seed 0 it is the neighbour, who computes a checksum of its
+ * memory again and again. It spares only itself: what would end it or take its code away is left out.
+ */
+#include "../selftest/evtchn.h"
+
+#define SEED_AT 40 /* in the image's header, a reserved word: test_fuzz.py writes it */
+#define OPERATIONS 30000
+#define REPORT 5000
+#define CHECKS 40
+
+struct vcpu_info vcpu_infos[MAX_CPUS];
+bool registered[MAX_CPUS];
+
+static uint64_t state;
+
+static uint64_t next(void) {
+    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+    return state * 0x2545f4914f6cdd1d;
+}
+static uint64_t below(uint64_t n) {
+    return (next() >> 16) % n;
+}
+
+/* Structures for hypercalls, with what may be written behind them; pages that may be given away. */
+static uint64_t room[4096] __attribute__((aligned(4096)));
+#define ROOM_USED 512
+#define VICTIM_GFN ((RAM + 0x2000000UL) >> 12)
+#define NR_VICTIMS 64
+
+static uint64_t some_frame(void) {
+    return (below(4) ? VICTIM_GFN : HOLE_GFN(0)) + below(NR_VICTIMS);
+}
+
+/* Small, at an edge, a frame, an address, a domain, or anything. */
+static uint64_t some_number(void) {
+    uint64_t bit;
+
+    switch (below(8)) {
+    case 0:
+    case 1:
+        return below(16);
+    case 2:
+        bit = below(64);
+        return bit == 18 || bit == 30 ? bit : (1UL << bit) - below(2); /* where this guest is */
+    case 3:
+        return some_frame();
+    case 4:
+        return some_frame() << 12 | (below(2) ? 0 : below(4096));
+    case 5:
+        return (uint64_t)&room[below(ROOM_USED)];
+    case 6:
+        return below(2) ? DOMID_SELF : below(4);
+    default:
+        return next();
+    }
+}
+
+/* Half of it in pairs of 32 bits and domain numbers, as structures have them. */
+static void fill_room(void) {
+    for (unsigned i = 0; i < 32; i++)
+        room[i] = below(2) ? some_number()
+                           : (some_number() & 0xffffffff) << 32 | (some_number() & 0xffffffff);
+    for (unsigned i = 0; i < 4; i++)
+        ((uint16_t *)room)[below(64)] = (uint16_t)(below(2) ? DOMID_SELF : below(4));
+    room[1] %= 64; /* extents: a list through all of memory is allowed, and takes its time */
+}
+
+/* The one that would end this guest, or let it wait for ever, yields instead. */
+static uint64_t tame(uint64_t nr, uint64_t cmd) {
+    return nr == __HYPERVISOR_sched_op ? SCHEDOP_yield : cmd;
+}
+
+static uint64_t some_call(void) {
+    static const uint8_t known[] = {
+        __HYPERVISOR_memory_op,    __HYPERVISOR_xen_version,      __HYPERVISOR_console_io,
+        __HYPERVISOR_vcpu_op,      __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op,
+        __HYPERVISOR_hvm_op,       __HYPERVISOR_sched_op,         __HYPERVISOR_vm_assist,
+        __HYPERVISOR_physdev_op,   __HYPERVISOR_event_channel_op, __HYPERVISOR_grant_table_op,
+        __HYPERVISOR_memory_op,
+    };
+
+    return below(16) ? known[below(COUNT(known))] : next();
+}
+
+static void call_once(void) {
+    uint64_t nr = some_call(), cmd = below(32);
+
+    fill_room();
+    if (nr == __HYPERVISOR_multicall)
+        return;
+    if (nr == __HYPERVISOR_grant_table_op)
+        xen_call(nr, cmd % 16, (uint64_t)room, below(8) ? 1 + below(4) : below(2) << 31);
+    else if (nr == __HYPERVISOR_vcpu_op)
+        xen_call(nr, cmd, below(3), below(4) ? (uint64_t)room : some_number());
+    else if (nr == __HYPERVISOR_console_io)
+        xen_call(nr, cmd % 4 + 1, some_number(), some_number()); /* all but write: the log is long */
+    else
+        xen_call(nr, tame(nr, cmd), below(4) ? (uint64_t)room : some_number(), some_number());
+}
+
+static void call_many(void) {
+    static multicall_entry_t list[8];
+
+    fill_room();
+    for (unsigned i = 0; i < COUNT(list); i++) {
+        uint64_t nr = some_call();
+
+        if (nr == __HYPERVISOR_console_io)
+            nr = __HYPERVISOR_multicall;
+        list[i].op = nr;
+        list[i].args[0] = tame(nr, below(16));
+        list[i].args[1] = below(4) ? (uint64_t)room : some_number();
+        list[i].args[2] = below(4) ? 1 : below(8);
+    }
+    multicall(list, below(16) ? below(COUNT(list) + 1) : COUNT(list));
+}
+
+/* Not the console's data register: all the rest of the emulated devices, and where nothing is. */
+static uint64_t some_device(void) {
+    switch (below(4)) {
+    case 0:
+        return GICD + below(0x10000);
+    case 1:
+        return GICR + below(0x60000);
+    case 2:
+        return VPL011 + 4 + below(0xffc);
+    default:
+        return NOTHING + below(0x1000000);
+    }
+}
+
+static void access(void) {
+    uint64_t at = some_device() & ~(below(8) ? 7UL : 0), value = some_number();
+
+    switch (below(8)) {
+    case 0:
+        TRY(read8(at));
+        break;
+    case 1:
+        TRY(read16(at));
+        break;
+    case 2:
+    case 3:
+        TRY(read32(at));
+        break;
+    case 4:
+        TRY(read64(at));
+        break;
+    case 5:
+        TRY(write8(at, value));
+        break;
+    case 6:
+        TRY(write32(at, value));
+        break;
+    default:
+        TRY(write64(at, value));
+    }
+}
+
+/*
+ * MRS of any register. MSR of those of debug, performance monitors, timers, and of what belongs to
+ * EL2 and EL3; not of those that this guest stands on.
+ */
+static void system_register(void) {
+    uint32_t read = (uint32_t)below(2), op0 = 2 + (uint32_t)below(2), op1 = (uint32_t)below(8);
+    uint32_t crn = (uint32_t)below(16), rest = (uint32_t)below(128) << 5;
+    uint64_t r[4] = {some_number(), 0, 0, 0};
+
+    if (!read && op0 == 3 && op1 < 4 && crn != 9 && crn != 11 && crn != 14 && crn != 15)
+        crn = 9;
+    TRY(run_word(0xd5000000 | read << 21 | op0 << 19 | op1 << 16 | crn << 12 | rest, r));
+}
+
+/* HVC and SMC with any number; not those that stop this guest or its CPU. */
+static void firmware(void) {
+    uint64_t r[4] = {below(2) ? 0x84000000 + below(0x40) : 0xc4000000 + below(0x40), some_number(),
+                     some_number(), some_number()};
+    uint32_t id = r[0] & 0x3f;
+
+    if (id == 1 || id == 2 || id == 3 || id == 8 || id == 9 || id == 12 || id == 14 || id == 18)
+        r[0] = below(2) ? 0x80000000 + below(3) : some_number() << 32;
+    TRY(run_word((below(2) ? 0xd4000002 : 0xd4000003) | (uint32_t)below(2) * 0xea1 << 5, r));
+}
+
+static void misbehave(void) {
+    uint64_t memory = (uint64_t)question(XENMEM_current_reservation);
+
+    for (unsigned i = 1; i <= OPERATIONS; i++) {
+        switch (below(8)) {
+        case 0:
+        case 1:
+        case 2:
+            call_once();
+            break;
+        case 3:
+            call_many();
+            break;
+        case 4:
+        case 5:
+            access();
+            break;
+        case 6:
+            system_register();
+            break;
+        default:
+            firmware();
+        }
+        if (i % REPORT == 0)
+            print("fuzz: %lu operations, %lu of %lu pages\n", (uint64_t)i,
+                  (uint64_t)question(XENMEM_current_reservation), memory);
+    }
+    print("fuzz: done\n");
+}
+
+/* ---- the neighbour ---- */
+
+#define WORDS 65536
+static uint64_t *const mine = (uint64_t *)(RAM + 0x2000000UL);
+
+static uint64_t checksum(void) {
+    uint64_t sum = 14695981039346656037UL;
+
+    for (unsigned i = 0; i < WORDS; i++)
+        sum = (sum ^ mine[i]) * 1099511628211UL;
+    return sum;
+}
+
+static void compute(void) {
+    uint64_t first;
+
+    state = 1;
+    for (unsigned i = 0; i < WORDS; i++)
+        mine[i] = next();
+    first = checksum();
+    for (unsigned i = 0; i < CHECKS; i++)
+        EQ(checksum(), first);
+    print("neighbour: %s after %lu checks\n", verdict_end("FAIL", "checksum") ? "well" : "hurt",
+          (uint64_t)CHECKS);
+}
+
+void cpu_main(uint64_t number);
+void cpu_main(uint64_t number) {
+    sysreg_write(tpidr_el1, number);
+    nr_cpus = 1;
+    gic_init_cpu();
+    gic_reset();
+    state = *(volatile uint64_t *)(RAM + SEED_AT);
+    if (state)
+        misbehave();
+    else
+        compute();
+    hvc(PSCI_SYSTEM_OFF, 0, 0, 0);
+}
