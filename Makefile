@@ -38,6 +38,10 @@ ifneq ($(filter-out clean distclean help,$(or $(MAKECMDGOALS),all)),)
     include build/setup-build.mk
 endif
 
+ifeq ($(ARCH),arm32)
+    include build/setup-arm32.mk
+endif
+
 build/setup-%.mk: scripts/setup.sh
 	@mkdir -p $(@D)
 	@scripts/setup.sh $*
@@ -53,6 +57,10 @@ ifeq ($(ARCH),arm64)
     CROSS_COMPILE ?= $(if $(call have,aarch64-none-elf-gcc),aarch64-none-elf-,aarch64-linux-gnu-)
     LLVM_TARGET := aarch64-none-elf
     ARCH_CFLAGS := -mgeneral-regs-only -mno-outline-atomics -mstrict-align
+else ifeq ($(ARCH),arm32)
+    CROSS_COMPILE ?= arm-linux-gnueabihf-
+    LLVM_TARGET := armv7a-none-eabi
+    ARCH_CFLAGS := -march=armv7ve -marm -mfloat-abi=soft -mno-unaligned-access
 else
     $(error ARCH=$(ARCH) is not known)
 endif
@@ -375,8 +383,12 @@ $(TRUSTED_FIRMWARE): $(F)/trusted-firmware/.complete
 
 # TESTS= selects: pytest arguments, for instance TESTS="-k reboot".
 TEST_JOBS ?= 2
+.PHONY: arm32
+arm32:
+	@$(MAKE) --no-print-directory ARCH=arm32 LLVM= CROSS_COMPILE=arm-linux-gnueabihf- all
+
 .PHONY: system
-system: build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
+system: arm32 build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
     $(F)/u-boot-rpi/.complete $(TRUSTED_FIRMWARE) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
@@ -580,7 +592,7 @@ help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
 	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist reproducible gdb clean distclean' \
 	    'Variables:' \
-	    '  ARCH=arm64          the architecture to build for' \
+	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \
 	    '  LLVM=1              clang and ld.lld instead of gcc' \
 	    '  CROSS_COMPILE=      prefix of the cross tools' \

@@ -4,6 +4,7 @@
 # (libfdt, zlib, the guests' kernel and busybox).
 #
 #   scripts/setup.sh build|run|test     install what that level needs
+#   scripts/setup.sh arm32              the compiler for ARCH=arm32
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
 #   scripts/setup.sh gdb                the debugger
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen
@@ -137,6 +138,8 @@ cross_gcc() { [ "$NATIVE" = arm64 ] && echo gcc || echo gcc-aarch64-linux-gnu; }
 cross_libc() { [ "$NATIVE" = arm64 ] && echo libc6-dev || echo libc6-dev-arm64-cross; }
 
 level_build() { install_missing ca-certificates make python3 libxen-dev xz-utils bzip2 "$(cross_gcc)"; }
+
+level_arm32() { install_missing gcc-arm-linux-gnueabihf; }
 
 level_run() {
     level_build
@@ -331,7 +334,7 @@ exec 9>build/.setup.lock
 flock 9
 
 case "${1:-}" in
-build | run | test | proofs | gdb)
+build | run | test | proofs | arm32 | gdb)
     "level_$1"
     ;;
 fetch)

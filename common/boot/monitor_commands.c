@@ -119,11 +119,11 @@ void monitor_show_cpu(unsigned cpu) {
     else if (!v->domain)
         printk("CPU %u: a thread of Holdfast\n", cpu);
     else
-        printk("CPU %u: d%u vcpu%u, x29 %llx x30 %llx\n", cpu, v->domain->id, v->id,
-               (unsigned long long)v->regs->x[29], (unsigned long long)v->regs->x[30]);
+        printk("CPU %u: d%u vcpu%u, frame %llx link %llx\n", cpu, v->domain->id, v->id,
+               (unsigned long long)regs_frame(v->regs), (unsigned long long)regs_link(v->regs));
     if (v->stack)
         backtrace_of_stack(v->stack, v->domain ? (uintptr_t)v->regs : v->stack + STACK_SIZE,
-                           v->domain ? v->regs->x[29] : 0);
+                           v->domain ? (uintptr_t)regs_frame(v->regs) : 0);
 }
 
 static void cmd_domains(const struct monitor_args *args) {

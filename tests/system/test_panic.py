@@ -132,6 +132,6 @@ def test_a_stuck_cpu_is_reported(watched):
     stub.write(PC, loop)
     stub.go_on()
     machine.expect(rf"\(HF\) watchdog: CPU {stuck} did not come by for 1 s")
-    machine.expect(rf"\(HF\) CPU {stuck}: d1 vcpu0, x29")
+    machine.expect(rf"\(HF\) CPU {stuck}: d1 vcpu0, frame")
     machine.expect(r"call trace[^\n]*\n(?:[^\n]*\+0x[^\n]*\n)*[^\n]*  trap_hvc\+0x")
     assert machine.log().count("did not come by") == 1

@@ -7,6 +7,8 @@
 #include <asm/mmu.h>
 #include <asm/tlb.h>
 
+uint64_t directmap_pa; /* set by head.S after it cleared BSS */
+
 static DEFINE_PER_CPU(unsigned, depth);
 
 static unsigned slot_of(unsigned level) {

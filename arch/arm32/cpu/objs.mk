@@ -1,1 +1,1 @@
-obj-y += cache.o features.o mapwin.o string.o div64.o
+obj-y += cache.o features.o mapwin.o string.o runtime.o

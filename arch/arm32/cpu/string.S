@@ -45,6 +45,15 @@ memcpy:
     b       4b
     .size memcpy, . - memcpy
 
+/* void copy_page(void *d, const void *s): one page. */
+    .section .text.copy_page, "ax"
+    .global copy_page
+    .type copy_page, %function
+copy_page:
+    mov     r2, #4096
+    b       memcpy
+    .size copy_page, . - copy_page
+
 /* void *memset(void *s, int c, size_t n) */
     .section .text.memset, "ax"
     .global memset

@@ -6,19 +6,23 @@
 
 /* dmb(ish), dsb(ishst) and so on: the argument is the domain and kind as the assembler writes it.
  */
-#define dmb(kind) __asm__ volatile("dmb " #kind ::: "memory")
-#define dsb(kind) __asm__ volatile("dsb " #kind ::: "memory")
+#define dmb(kind) BARRIER_("dmb ", kind)
+#define dsb(kind) BARRIER_("dsb ", kind)
+#define BARRIER_(insn, kind) __asm__ volatile(insn #kind ::: "memory")
+/* Armv7 has none for loads alone. */
+#define ishld ish
+#define oshld osh
 
 static inline void isb(void) {
     __asm__ volatile("isb" ::: "memory");
 }
 
-/* Between CPUs, normal memory. Armv7 has no barrier for loads alone. */
+/* Between CPUs, normal memory. */
 static inline void smp_mb(void) {
     dmb(ish);
 }
 static inline void smp_rmb(void) {
-    dmb(ish);
+    dmb(ishld);
 }
 static inline void smp_wmb(void) {
     dmb(ishst);

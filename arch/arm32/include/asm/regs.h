@@ -17,4 +17,12 @@ struct cpu_regs {
     struct vcpu *vcpu; /* whose frame this is; set once */
 };
 
+/* The guest's frame pointer and return address. */
+static inline uint32_t regs_frame(const struct cpu_regs *r) {
+    return r->x[11];
+}
+static inline uint32_t regs_link(const struct cpu_regs *r) {
+    return r->x[14];
+}
+
 #endif

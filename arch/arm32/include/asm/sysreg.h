@@ -11,6 +11,7 @@
 #define far_data_el2 32, "p15, 4, %0, c6, c0, 0" /* HDFAR */
 #define far_insn_el2 32, "p15, 4, %0, c6, c0, 2" /* HIFAR */
 #define hpfar_el2 32, "p15, 4, %0, c6, c0, 4"
+#define isr_el1 32, "p15, 0, %0, c12, c1, 0"
 #define cntfrq_el0 32, "p15, 0, %0, c14, c0, 0"
 #define cntpct_el0 64, "p15, 0, %Q0, %R0, c14"
 #define cntv_ctl_el0 32, "p15, 0, %0, c14, c3, 1"
@@ -82,8 +83,8 @@
 #define SYSREG_GET(...) SYSREG_GET_(__VA_ARGS__)
 #define SYSREG_SET(val, ...) SYSREG_SET_(val, __VA_ARGS__)
 
-#define read_sysreg(r) SYSREG_GET(r)
+#define read_sysreg(...) SYSREG_GET(__VA_ARGS__)
 /* Takes effect for what follows only after an isb(), unless the register says otherwise. */
-#define write_sysreg(val, r) SYSREG_SET(val, r)
+#define write_sysreg(val, ...) SYSREG_SET(val, __VA_ARGS__)
 
 #endif

@@ -14,4 +14,12 @@ struct cpu_regs {
     struct vcpu *vcpu; /* whose frame this is; set once */
 };
 
+/* The guest's frame pointer and return address. */
+static inline uint64_t regs_frame(const struct cpu_regs *r) {
+    return r->x[29];
+}
+static inline uint64_t regs_link(const struct cpu_regs *r) {
+    return r->x[30];
+}
+
 #endif

@@ -3,8 +3,8 @@
 #include <hv/bits.h>
 #include <hv/printk.h>
 
+#include <asm/frame_record.h>
 #include <asm/layout.h>
-#include <asm/sysreg.h>
 
 extern const char _start[], _etext[];
 
@@ -22,19 +22,9 @@ void backtrace_print(uintptr_t pc) {
         printk("  0x%lx\n", (unsigned long)pc);
 }
 
-/* Asks the MMU, so that a wrong frame pointer does not end the report. PAR_EL1 is the guest's. */
-static bool readable(uintptr_t va) {
-    uint64_t guests = read_sysreg(par_el1), par;
-
-    __asm__ volatile("at s1e2r, %0\n\tisb" : : "r"(va) : "memory");
-    par = read_sysreg(par_el1);
-    write_sysreg(guests, par_el1);
-    return !(par & 1);
-}
-
 /*
  * A frame record is two words on a stack: only aligned addresses that rise within one stack are
- * followed, since the outermost record holds what the guest had in x29.
+ * followed, since the outermost record holds what the guest had in its frame pointer.
  */
 void backtrace_from(uintptr_t pc, uintptr_t fp) {
     uintptr_t first = fp, last = 0;
@@ -43,30 +33,31 @@ void backtrace_from(uintptr_t pc, uintptr_t fp) {
     backtrace_print(pc);
     for (unsigned i = 0; i < 32; i++) {
         const uintptr_t *rec = (const uintptr_t *)fp;
-        bool sound = (fp & 15) == 0 && fp > last && (fp ^ first) >> STACK_SHIFT == 0;
+        bool sound = (fp & (FRAME_ALIGN - 1)) == 0 && fp > last && (fp ^ first) >> STACK_SHIFT == 0;
 
-        if (!sound || !readable(fp) || !backtrace_in_text(rec[1]))
+        if (!sound || !hyp_readable(fp) || !backtrace_in_text(frame_caller(rec)))
             return;
-        backtrace_print(rec[1] - 4);
+        backtrace_print(frame_caller(rec) - 4);
         last = fp;
-        fp = rec[0];
+        fp = frame_outer(rec);
     }
 }
 
 void backtrace_here(void) {
     backtrace_from((uintptr_t)__builtin_return_address(0),
-                   *(uintptr_t *)__builtin_frame_address(0));
+                   frame_outer((const uintptr_t *)__builtin_frame_address(0)));
 }
 
 void backtrace_of_stack(uintptr_t base, uintptr_t top, uintptr_t outer_fp) {
     uintptr_t called[16];
     unsigned n = 0;
 
-    for (uintptr_t at = ALIGN_DOWN(top, 16) - 16; at >= base && readable(at); at -= 16) {
+    for (uintptr_t at = ALIGN_DOWN(top, FRAME_ALIGN) - FRAME_ALIGN; at >= base && hyp_readable(at);
+         at -= FRAME_ALIGN) {
         const volatile uintptr_t *rec = (const volatile uintptr_t *)at;
-        uintptr_t lr = rec[1];
+        uintptr_t lr = frame_caller(rec);
 
-        if (rec[0] != outer_fp || !backtrace_in_text(lr))
+        if (frame_outer(rec) != outer_fp || !backtrace_in_text(lr))
             continue;
         outer_fp = at;
         called[n++] = lr - 4;

@@ -1,5 +1,5 @@
 /*
- * 64-bit division, which the compiler calls by these names (Arm's run-time ABI, section 4.2): quotient
+ * Arithmetic on 64 bits, which the compiler calls by these names (Arm's run-time ABI, section 4.2). Division: quotient
  * in r0:r1, remainder in r2:r3. A divisor of 0 gives the quotient with all bits set.
  */
     .arm
@@ -69,3 +69,17 @@ __aeabi_ldivmod:
     rsc     r3, r3, #0
 4:  pop     {r4, r5, pc}
     .size __aeabi_ldivmod, . - __aeabi_ldivmod
+
+/* Number of zeros below the lowest bit that is set. */
+    .globl __ctzdi2
+    .type __ctzdi2, %function
+__ctzdi2:
+    cmp     r0, #0
+    moveq   r0, r1
+    moveq   r2, #32
+    movne   r2, #0
+    rbit    r0, r0
+    clz     r0, r0
+    add     r0, r0, r2
+    bx      lr
+    .size __ctzdi2, . - __ctzdi2

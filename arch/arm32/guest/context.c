@@ -1,0 +1,141 @@
+/* A vCPU's system registers: reset values, and the switch between processor and arch_vcpu. */
+#include <hv/bits.h>
+#include <hv/domain.h>
+#include <hv/guest_map.h>
+#include <hv/percpu.h>
+#include <hv/string.h>
+
+#include <asm/barrier.h>
+#include <asm/features.h>
+#include <asm/guest_banked.h>
+#include <asm/guest_regs.h>
+#include <asm/guest_state.h>
+#include <asm/guest_trap.h>
+#include <asm/sysreg.h>
+#include <asm/tlb.h>
+
+/*
+ * FB and BSU: what a guest says to its own CPU only reaches the inner shareable domain, since its
+ * vCPU may be on another CPU a moment later.
+ */
+#define HCR_GUEST                                                                                  \
+    ((uint32_t)(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS |  \
+                HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TIDCP | HCR_TACR | HCR_TSW))
+
+#define HSTR_TTEE BIT(16)  /* ThumbEE and */
+#define HSTR_TJDBX BIT(17) /* Jazelle: their registers are not switched */
+
+/* Which vCPU of a VMID last ran on this CPU: see arch/arm64/guest/context.c. */
+#define LAST_RAN_SLOTS 16u
+struct last_ran {
+    const struct vcpu *vcpu;
+    uint64_t vttbr;
+};
+static DEFINE_PER_CPU(struct last_ran, last_ran[LAST_RAN_SLOTS]);
+
+void vcpu_arch_init(struct vcpu *v) {
+    struct arch_vcpu *a = &v->arch;
+
+    memset(a, 0, sizeof(*a));
+    a->hcr = HCR_GUEST;
+    a->sctlr = (uint32_t)SCTLR_RESET32;
+    a->vmpidr = (uint32_t)(BIT(31) | vcpu_affinity(v->id));
+}
+
+void vcpu_set_entry(struct vcpu *v, uint64_t pc, uint64_t x0, bool aarch32) {
+    struct cpu_regs *r = v->regs;
+    bool thumb = pc & 1;
+
+    (void)aarch32;
+    memset(r->x, 0, sizeof(r->x));
+    r->x[0] = (uint32_t)x0;
+    r->pc = (uint32_t)(pc & (thumb ? ~1ULL : ~3ULL));
+    r->spsr = (uint32_t)(PSR_A | PSR_I | PSR_F | PSR32_SVC | (thumb ? PSR32_T : 0));
+}
+
+/* The registers of PL1 that hold no walk together: in the order of arch_vcpu. */
+#define FOR_EACH_PL1(X)                                                                            \
+    X(ttbr0, TTBR0)                                                                                \
+    X(ttbr1, TTBR1)                                                                                \
+    X(par, PAR64)                                                                                  \
+    X(sctlr, SCTLR)                                                                                \
+    X(cpacr, CPACR)                                                                                \
+    X(dacr, DACR)                                                                                  \
+    X(dfsr, DFSR)                                                                                  \
+    X(ifsr, IFSR)                                                                                  \
+    X(adfsr, ADFSR)                                                                                \
+    X(aifsr, AIFSR)                                                                                \
+    X(dfar, DFAR)                                                                                  \
+    X(ifar, IFAR)                                                                                  \
+    X(mair0, MAIR0)                                                                                \
+    X(mair1, MAIR1)                                                                                \
+    X(amair0, AMAIR0)                                                                              \
+    X(amair1, AMAIR1)                                                                              \
+    X(vbar, VBAR)                                                                                  \
+    X(contextidr, CONTEXTIDR)                                                                      \
+    X(tpidrurw, TPIDRURW)                                                                          \
+    X(tpidruro, TPIDRURO)                                                                          \
+    X(tpidrprw, TPIDRPRW)                                                                          \
+    X(csselr, CSSELR)                                                                              \
+    X(cntkctl, CNTKCTL)
+
+#define SAVE(field, reg) a->field = read_sysreg(reg);
+#define LOAD(field, reg) write_sysreg(a->field, reg);
+
+void vcpu_save_guest(struct vcpu *v) {
+    struct arch_vcpu *a = &v->arch;
+
+    vgic_save(v);
+    vtimer_save(v);
+    a->ttbcr = read_sysreg(TTBCR);
+    FOR_EACH_PL1(SAVE)
+    banked_save(&a->banked);
+    vfp_save(&a->fp, cpu_features.simd32);
+    a->hcr = read_sysreg(HCR); /* a delivered virtual abort has cleared VA */
+}
+
+/* The new stage-2 context is in place (and synchronised). */
+static void forget_other_vcpu(const struct vcpu *v, uint64_t vttbr) {
+    struct last_ran *slot = &this_cpu(last_ran)[v->domain->p2m.vmid % LAST_RAN_SLOTS];
+
+    if (slot->vcpu == v && slot->vttbr == vttbr)
+        return;
+    slot->vcpu = v;
+    slot->vttbr = vttbr;
+    tlb_flush_guest_local();
+}
+
+void vcpu_load_guest(struct vcpu *v) {
+    const struct arch_vcpu *a = &v->arch;
+    uint64_t vttbr = v->domain->p2m.vttbr;
+
+    /*
+     * While stage-1 registers of one guest meet the stage-2 table of another, no speculative walk
+     * may fill the TLB: walks are off (by long descriptors' EPD0, EPD1) until all is in place.
+     */
+    write_sysreg(TTBCR_EAE | TCR_EPD0 | TCR_EPD1, TTBCR);
+    isb();
+    write_sysreg(a->hcr, HCR);
+    write_sysreg(v->domain->p2m.vtcr, VTCR);
+    write_sysreg(vttbr, VTTBR);
+    write_sysreg(a->vmpidr, VMPIDR);
+    isb();
+    forget_other_vcpu(v, vttbr);
+    FOR_EACH_PL1(LOAD)
+    banked_load(&a->banked);
+    vfp_load(&a->fp, cpu_features.simd32);
+    isb();
+    write_sysreg(a->ttbcr, TTBCR);
+    vtimer_load(v);
+    vgic_load(v);
+}
+
+void guest_init_cpu(void) {
+    /* Until the first guest: interrupts belong to Hyp mode. */
+    write_sysreg(HCR_FMO | HCR_IMO | HCR_AMO, HCR);
+    write_sysreg(CPTR_GUEST & ~BIT(30), HCPTR);
+    write_sysreg(HSTR_TTEE | HSTR_TJDBX, HSTR);
+    write_sysreg(read_sysreg(MIDR), VPIDR);
+    debug_init_cpu();
+    isb();
+}

@@ -1,0 +1,1 @@
+obj-y += thread.o context.o banked.o registers.o inject.o vdebug.o translate.o

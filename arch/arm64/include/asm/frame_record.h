@@ -1,0 +1,29 @@
+/* Floor 1: what a call leaves on the stack, for backtraces: x29 and x30 of the caller, at x29. */
+#ifndef ASM_FRAME_RECORD_H
+#define ASM_FRAME_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <asm/sysreg.h>
+
+#define FRAME_ALIGN 16u
+
+static inline uintptr_t frame_outer(const volatile uintptr_t *rec) {
+    return rec[0];
+}
+static inline uintptr_t frame_caller(const volatile uintptr_t *rec) {
+    return rec[1];
+}
+
+/* Asks the MMU, so that a wrong frame pointer does not end the report. PAR_EL1 is the guest's. */
+static inline bool hyp_readable(uintptr_t va) {
+    uint64_t guests = read_sysreg(par_el1), par;
+
+    __asm__ volatile("at s1e2r, %0\n\tisb" : : "r"(va) : "memory");
+    par = read_sysreg(par_el1);
+    write_sysreg(guests, par_el1);
+    return !(par & 1);
+}
+
+#endif
