@@ -134,7 +134,7 @@ class Machine:
         cpu="cortex-a72",
         smp=2,
         memory="2G",
-        gic="3",
+        gic=os.environ.get("HF_GIC", "3"),
         machine="iommu=smmuv3",
         icount=True,
         chosen="",
