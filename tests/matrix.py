@@ -38,7 +38,7 @@ def read_log(text):
     if not started or started.group(1) == "0":
         return None
     arch = "arm32" if "build/arm32" in command else "arm64"
-    key = arch, found(r" -M ([\w-]+)", command), found(r"\(HF\) (GICv\d): ", log)
+    key = arch, found(r" -M (virt|[\w-]+)", command), found(r"\(HF\) (GICv\d): ", log)
     return key, {
         "console": found(r"\(HF\) console: (.+?) /", log),
         "cpus": int(found(r"\(HF\) cpus: (\d+) of", log, "1")),
