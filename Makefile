@@ -92,14 +92,14 @@ LIB_CFLAGS := $(COMMON_CFLAGS) -w $(INCLUDES) -DZ_SOLO
 # For size, but for what guests wait for: the paths of tests/bench.
 FAST := $(addprefix common/mm/,fresh.o heap.o p2m.o p2m_map.o p2m_pool.o p2m_populate.o p2m_unmap.o \
         page_owner.o page_ref.o pt.o pt_page.o) \
-    $(addprefix common/core/,iommu.o iommu_mirror.o irq.o softirq.o timer.o) \
+    $(addprefix common/core/,cpus.o iommu.o iommu_mirror.o irq.o softirq.o timer.o) \
     $(addprefix common/lib/,fdt.o ratelimit.o string.o) \
     $(addprefix common/virt/,domain.o guest_copy.o mmio.o runqueue.o sched.o smccc.o vgic% vpl011.o \
         vpsci.o vtimer.o) \
     $(addprefix common/abi/,evtchn% event% grant% hypercall.o maptrack.o memory_op.o multicall.o \
         physmap.o policy.o reservation.o version.o) \
-    $(addprefix arch/$(ARCH)/,entry/trap.o guest/context.o guest/fault.o guest/inject.o guest/idregs.o \
-        guest/thread.o guest/vsysreg.o) \
+    $(addprefix arch/arm/,entry/trap_common.o guest/fault.o guest/idregs.o guest/sysreg.o guest/wfx.o) \
+    $(addprefix arch/$(ARCH)/,entry/trap.o guest/context.o guest/inject.o guest/thread.o guest/vsysreg.o) \
     drivers/gic/% drivers/smmu/cmdq.o zlib/inffast.o
 # A boot looks much up in device trees: with -Os here it takes a quarter more instructions.
 FASTEST := libfdt/fdt.o libfdt/fdt_ro.o

@@ -17,11 +17,12 @@
 
 /* The only way to map on Arm: by an address of the guest, whole pages. */
 static int16_t check_flags(uint32_t flags) {
-    if (!(flags & (GNTMAP_host_map | GNTMAP_device_map)))
-        return GNTST_bad_gntref;
-    if (flags & (GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte))
-        return GNTST_general_error;
-    return GNTST_okay;
+    uint32_t where = flags & (GNTMAP_host_map | GNTMAP_device_map | GNTMAP_application_map |
+                              GNTMAP_contains_pte);
+
+    if (likely(where == GNTMAP_host_map))
+        return GNTST_okay;
+    return where & (GNTMAP_host_map | GNTMAP_device_map) ? GNTST_general_error : GNTST_bad_gntref;
 }
 
 static int16_t take(struct domain *d, const struct gnttab_map_grant_ref *op,

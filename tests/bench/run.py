@@ -260,7 +260,7 @@ def main():
     drawn = [
         (row.label, theirs[0][row.key]["instructions"], ours[0][row.key]["instructions"], row.target)
         for row in ROWS
-        if row.key in ours[0] and row.key in theirs[0]
+        if row.target and row.key in ours[0] and row.key in theirs[0]
     ]
     (ROOT / "docs/bench.svg").write_text(chart(drawn), encoding="utf-8")
     failed = say_errors(Xen=theirs, Holdfast=ours) + say_errors(Xen=more[1], Holdfast=more[0])
