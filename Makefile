@@ -256,6 +256,14 @@ $(INITRD_STRESS): $(INITRD) $(F)/stress-ng/.complete
 	    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >$@.new
 	@cat $(INITRD) $@.new >$@ && rm $@.new
 
+# The 32-bit guests' kernel and RAM disk.
+KERNEL_ARMHF := $(F)/armhf/zImage
+INITRD_ARMHF := build/images/initrd-armhf.gz
+$(KERNEL_ARMHF): $(F)/armhf/.complete ;
+$(INITRD_ARMHF): scripts/mkinitrd.sh $(F)/armhf/.complete build/setup-run.mk
+	$(say) INITRD $@
+	@scripts/mkinitrd.sh $(F)/armhf/bin/busybox $@
+
 # The guests' RAM disk with Debian's Xen devices for programs, and a program that uses them.
 INITRD_PEERS := build/images/initrd-peers.gz
 PEERS := build/guests/linux/bin/peers
@@ -388,7 +396,7 @@ arm32:
 	@$(MAKE) --no-print-directory ARCH=arm32 LLVM= CROSS_COMPILE=arm-linux-gnueabihf- all
 
 .PHONY: system
-system: arm32 build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
+system: arm32 $(KERNEL_ARMHF) $(INITRD_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
     $(F)/u-boot-rpi/.complete $(TRUSTED_FIRMWARE) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \

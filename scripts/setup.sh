@@ -7,7 +7,7 @@
 #   scripts/setup.sh arm32              the compiler for ARCH=arm32
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
 #   scripts/setup.sh gdb                the debugger
-#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen
+#   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen armhf
 #                                       u-boot-rpi trusted-firmware
 #
 # apt reads a private list in build/apt/, derived from the machine's own
@@ -280,6 +280,28 @@ fetch_xen() {
     fi
 }
 
+# The 32-bit guests' kernel and busybox, with lists of their own: of the main suite alone.
+fetch_armhf() {
+    local top=$PWD/$APT_DIR/armhf package options
+    need_lists
+    mkdir -p "$top/lists/partial"
+    sed -n "/^deb .* $CODENAME main\$/s/arch=[^] ]*/arch=armhf/p" "$APT_DIR/sources.list" >"$top/sources.list"
+    options=("${APT_ARM64[@]}" -o "APT::Architecture=armhf" -o "APT::Architectures=armhf"
+        -o "Dir::Etc::sourcelist=$top/sources.list" -o "Dir::State::lists=$top/lists")
+    say "fetching the kernel and busybox for armhf"
+    apt-get "${options[@]}" update >>build/setup.log 2>&1 || die "the lists of armhf cannot be read"
+    package=$(apt-cache "${options[@]}" depends linux-image-armmp-lpae |
+        sed -n 's/^ *Depends: *\(linux-image-[^ ]*\).*/\1/p' | head -n 1)
+    [ -n "$package" ] || die "linux-image-armmp-lpae names no kernel package"
+    (cd "$WORK" && apt-get "${options[@]}" download "$package" busybox-static) >>build/setup.log 2>&1 ||
+        die "$package cannot be fetched for armhf (see build/setup.log)"
+    mkdir "$WORK/out"
+    for package in "$WORK"/*.deb; do
+        dpkg-deb -x "$package" "$WORK/out"
+    done
+    cp "$WORK"/out/boot/vmlinuz-* "$WORK/out/zImage"
+}
+
 CBMC_SUITE=trixie
 
 # With the C library it wants, and its loader; nothing of it is seen by other programs.
@@ -341,7 +363,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | trusted-firmware) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | trusted-firmware | armhf) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

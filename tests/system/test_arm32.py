@@ -5,6 +5,8 @@ from machine import BUILD, Domain, Machine
 
 HOLDFAST32 = BUILD / "arm32/holdfast.bin"
 ZIMAGE = BUILD / "guests/a32/zimage.bin"
+LINUX32 = BUILD / "fetched/armhf/zImage"
+INITRD32 = BUILD / "images/initrd-armhf.gz"
 
 
 def machine32(name, domains, **options):
@@ -23,4 +25,17 @@ def test_bare_guests(cpu, smp, memory):
     with machine32(f"arm32-{cpu}", domains, cpu=cpu, smp=smp, memory=memory) as machine:
         machine.expect(rf"cpus: {smp} of {smp} online")
         machine.expect_all([rf"\(d{n}\) zImage runs" for n in (1, 2)])
+        machine.wait_exit()
+
+
+def test_linux():
+    """Debian's armhf kernel: to its shell, once more after a reboot, and off."""
+    with machine32("arm32-linux", [Domain("domU1", kernel=LINUX32, ramdisk=INITRD32)]) as machine:
+        domain = machine.domain(1)
+        domain.wait_up(timeout=120)
+        assert "armv7l" in domain.run("uname -m")
+        domain.type("reboot")
+        machine.expect(r"d1: domU1: reboots")
+        domain.wait_up(timeout=120)
+        domain.type("poweroff")
         machine.wait_exit()
