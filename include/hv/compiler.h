@@ -15,6 +15,11 @@
 #define __weak __attribute__((weak))
 #define __noinline __attribute__((noinline))
 #define __force_inline inline __attribute__((always_inline)) /* where a constant argument pays */
+#ifdef __clang__
+#define __cold_label /* it has none */
+#else
+#define __cold_label __attribute__((cold))
+#endif
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

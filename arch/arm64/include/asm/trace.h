@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <hv/compiler.h>
+
 extern uint32_t trace_on;
 
 static inline __attribute__((always_inline)) bool trace_is_on(void) {
@@ -16,7 +18,7 @@ static inline __attribute__((always_inline)) bool trace_is_on(void) {
                  : on);
     return false;
 on:
-    __attribute__((cold));
+    __cold_label;
     return true;
 }
 
