@@ -8,6 +8,8 @@
 #include <hv/printk.h>
 #include <hv/xen_abi.h>
 
+#include <asm/nospec.h>
+
 #include <xen/sched.h>
 
 #include "abi.h"
@@ -108,7 +110,7 @@ static int64_t set_watchdog_locked(struct domain_abi *abi, const struct sched_wa
     }
     if (!op->id)
         return -ENOSPC;
-    w = &abi->watchdog[op->id - 1];
+    w = &abi->watchdog[index_nospec(op->id - 1, NR_WATCHDOGS)];
     if (!w->used)
         return -EINVAL;
     if (op->timeout) {

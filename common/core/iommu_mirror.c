@@ -187,8 +187,9 @@ static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_typ
         /* What is there goes first: its splits, and at most a new set of tables for the range. */
         rq.want = PT_UNMAP;
         needed = pt_tables_needed(&dom->pt, &rq);
-        needed +=
-            2 * PT_LEVELS + (int64_t)(DIV_ROUND_UP(rq.size, MB(2)) + DIV_ROUND_UP(rq.size, GB(1)));
+        if (needed >= 0)
+            needed += 2 * PT_LEVELS +
+                      (int64_t)(DIV_ROUND_UP(rq.size, MB(2)) + DIV_ROUND_UP(rq.size, GB(1)));
     } else if (!rq.attr) {
         needed = 0;
     }

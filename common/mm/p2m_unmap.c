@@ -84,7 +84,7 @@ static void drop_leaf(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned l
             put_page(&page[i]);
         return;
     }
-    if (page != d->run + d->nr || !d->nr) {
+    if (!d->nr || page != d->run + d->nr) {
         finish_run(d);
         d->run = page;
     }

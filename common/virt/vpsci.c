@@ -5,6 +5,8 @@
 #include <hv/vcpu.h>
 #include <hv/vpsci.h>
 
+#include <asm/nospec.h>
+
 #define PSCI_RANGE_MASK                                                                            \
     0xbfffffe0u /* PSCI's functions are 0x84000000 to 0x8400001f, and their 64-bit twins */
 #define PSCI_RANGE 0x84000000u
@@ -25,7 +27,7 @@ static struct vcpu *vcpu_by_affinity(const struct domain *d, uint64_t affinity) 
 
     if ((affinity & 0xff) >= VCPUS_PER_CLUSTER)
         return NULL;
-    return id < d->max_vcpus ? d->vcpus[id] : NULL;
+    return id < d->max_vcpus ? d->vcpus[index_nospec(id, d->max_vcpus)] : NULL;
 }
 
 /* Execution can start there: memory of the domain, aligned for an instruction. */

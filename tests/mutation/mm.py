@@ -110,7 +110,7 @@ MUTANTS = [
     ("common/mm/p2m_unmap.c", "        page_set_gfn(page, gfn(va >> PAGE_SHIFT), INVALID_GFN);", "        ;"),
     ("common/mm/p2m_unmap.c", "    else if (p2m_type_in(t, P2M_ANY_XENHEAP | P2M_ANY_FOREIGN))\n        put_page(page);", ""),
     ("common/mm/p2m_unmap.c", "    finish_run(&d);\n", ""),
-    ("common/mm/p2m_unmap.c", "if (page != d->run + d->nr || !d->nr) {", "if (!d->nr) {"),
+    ("common/mm/p2m_unmap.c", "if (!d->nr || page != d->run + d->nr) {", "if (!d->nr) {"),
     ("common/mm/p2m_unmap.c", "            page_set_gfn(&page[i], gfn_add(g, i), INVALID_GFN);", "            ;"),
     ("common/mm/p2m_unmap.c", "if (needed > p2m_tables_left(p2m))", "if (0)"),
     ("common/mm/p2m_unmap.c", "if ((pte_addr(e) >> PAGE_SHIFT) + offset != m.mfn)", "if (0)"),
