@@ -78,6 +78,7 @@ void rq_insert(struct runqueue *rq, struct vcpu *v) {
     struct list *head = v->sched.p.realtime ? &rq->realtime : &rq->fair, *at = head->prev;
 
     ASSERT(spin_is_held(&rq->lock) && !v->in_queue && v->state == VCPU_RUNNABLE);
+    ASSERT(rq == &per_cpu(runqueue, v->cpu));
     while (at != head && rq_before(v, list_entry(at, struct vcpu, run_link)))
         at = at->prev;
     list_insert_after(at, &v->run_link);

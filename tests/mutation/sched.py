@@ -7,33 +7,49 @@ import sys
 
 import mm as engine
 
-SCHED, DOMAIN, TIMER = "common/virt/sched.c", "common/virt/domain.c", "common/core/timer.c"
+SCHED, RUNQUEUE = "common/virt/sched.c", "common/virt/runqueue.c"
+CPUPOOL, DOMAIN, TIMER = "common/virt/cpupool.c", "common/virt/domain.c", "common/core/timer.c"
 
 MUTANTS = [
     # a wake-up is lost
-    (SCHED, "(v->domain && vgic_has_pending(v))", "0"),
-    (SCHED, "(READ_ONCE(v->work) & VCPU_WORK_STOP) || ", ""),
-    (SCHED, "v->wake_pending = !v->domain;", ""),
-    (SCHED, "    if (woken)\n        softirq_raise_on(cpu, SOFTIRQ_SCHED);\n}", "}"),
-    (SCHED, "    else if (running)\n        cpu_kick(cpu);", ""),
-    (SCHED, "        schedule();\n    while", "        ;\n    while"),
+    (SCHED, "    return vgic_has_pending(v);", "    return false;"),
+    (SCHED, "        vgic_flush(v);\n    return", "        ;\n    return"),
+    (SCHED, "(READ_ONCE(v->work) & (VCPU_WORK_STOP | VCPU_WORK_PAUSE)) || ", ""),
+    (SCHED, "v->wake_pending = !v->domain || READ_ONCE(v->polling);", ""),
+    (SCHED, "    spin_unlock(&rq->lock);\n    softirq_raise_on(cpu, SOFTIRQ_SCHED);\n}", "    spin_unlock(&rq->lock);\n}"),
+    (SCHED, "        spin_unlock(&rq->lock);\n        softirq_raise_on(cpu, SOFTIRQ_SCHED);\n", "        spin_unlock(&rq->lock);\n"),
+    (SCHED, "    if (!wake_unlock(rq, v) && running)\n        cpu_kick(cpu);", "    wake_unlock(rq, v);"),
+    (SCHED, "    else if (others)\n        schedule();\n", ""),
     # a vCPU on two CPUs, or in the queue twice
     (SCHED, "leaving = offline && v->on_cpu;", "leaving = false;"),
     (SCHED, "next->on_cpu = true;", "next->on_cpu = true; if (next != prev) prev->on_cpu = false;"),
-    (SCHED, "    if (rq->curr != v)\n        enqueue(rq, v);", "    enqueue(rq, v);"),
-    (SCHED, "if (prev != &rq->idle && prev->state == VCPU_RUNNABLE)", "if (prev != &rq->idle)"),
+    (SCHED, "    if (rq->curr != v) {\n        rq_charge", "    if (1) {\n        rq_charge"),
+    (SCHED, "    bool runs = prev != &rq->idle && prev->state == VCPU_RUNNABLE;", "    bool runs = prev != &rq->idle;"),
     (SCHED, "v->state = VCPU_STARTING;", ";"),
+    (SCHED, "if (v->on_cpu || !cpupool_allows", "if (!cpupool_allows"),
+    (SCHED, "rq_idle(rq) || v->on_cpu ? v->cpu", "rq_idle(rq) ? v->cpu"),
+    (SCHED, "        if (rq == &per_cpu(runqueue, v->cpu))\n", "        if (1)\n"),
     # nobody leaves the CPU
-    (SCHED, "    if (waiting)\n        timer_set", "    if (0)\n        timer_set"),
-    (SCHED, "else if (!list_empty(&rq->queue) && !timer_is_set(&rq->slice))", "else if (0)"),
+    (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (next", "    if (next"),
+    (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (over", "    if (over"),
     (SCHED, "    rq->slice_over = true;", ""),
-    (SCHED, "list_append(&rq->queue", "list_push(&rq->queue"),
     # the dead are counted wrongly, or touched
     (SCHED, "gone = v->state == VCPU_OFFLINE && !v->on_cpu;", "gone = v->state == VCPU_OFFLINE;"),
     (SCHED, "dead = prev->state == VCPU_DEAD;", "dead = false;"),
     (SCHED, "if (READ_ONCE(v->work) & VCPU_WORK_STOP)\n        to = VCPU_DEAD;", ""),
     (SCHED, "    prev->on_cpu = false;", ""),
     (SCHED, "        sched_remove(v);\n        hv_free(v);\n    }", "    }"),
+    # budgets are not kept, or never come back
+    (SCHED, "    place(rq, v);\n}\n\nstatic void idle_step", "    spin_unlock(&rq->lock);\n}\n\nstatic void idle_step"),
+    (SCHED, "        } else if (!next || rq_before(prev, next)) {", "        } else if (1) {"),
+    (RUNQUEUE, "list_insert_after(at, &v->run_link);", "list_insert_after(head, &v->run_link);"),
+    (RUNQUEUE, "        s->left -= MIN(s->left, ran);", "        ;"),
+    (RUNQUEUE, "    s->left = s->budget;", ""),
+    (RUNQUEUE, "        limit = v->sched.left;", "        ;"),
+    (RUNQUEUE, "        return x->p.realtime;", "        return y->p.realtime;"),
+    (CPUPOOL, "cpumask_has(&v->sched.p.hard, cpu);", "true;"),
+    (CPUPOOL, "        rq_of_cpu(best)->assigned)\n        best = MAX_CPUS;", "        rq_of_cpu(best)->assigned)\n        ;"),
+    (CPUPOOL, "    rq_of_cpu(v->sched.assigned)->assigned--;", ""),
     (
         DOMAIN,
         "for (unsigned i = 0; i < d->max_vcpus; i++)\n        vcpu_stop(d->vcpus[i]);",
@@ -58,7 +74,7 @@ def copy_tree(to):
     os.symlink(os.path.join(engine.ROOT, "build/include"), os.path.join(to, "build/include"))
 
 
-engine.TESTS = ["test_timer", "test_sched"]
+engine.TESTS = ["test_timer", "test_sched_policy", "test_sched"]
 engine.MUTANTS = MUTANTS
 engine.copy_tree = copy_tree
 
