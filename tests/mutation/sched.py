@@ -28,7 +28,6 @@ MUTANTS = [
     (SCHED, "v->state = VCPU_STARTING;", ";"),
     (SCHED, "if (v->on_cpu || !cpupool_allows", "if (!cpupool_allows"),
     (SCHED, "rq_idle(rq) || v->on_cpu ? v->cpu", "rq_idle(rq) ? v->cpu"),
-    (SCHED, "        if (rq == &per_cpu(runqueue, v->cpu))\n", "        if (1)\n"),
     # nobody leaves the CPU
     (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (next", "    if (next"),
     (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (over", "    if (over"),
