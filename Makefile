@@ -309,6 +309,7 @@ test: build/setup-test.mk
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory bench-gate
 	@$(MAKE) --no-print-directory system
@@ -374,6 +375,53 @@ $(CHECK): $(CHECK_SOURCES) $(wildcard include/hv/*.h tools/check/*.h tools/check
 .PHONY: tools
 tools: build/setup-test.mk $(CHECK)
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m pytest -p no:cacheprovider -q --tb=short tests/tools
+
+# The same tests once more, counting which lines of common/ and drivers/smmu they run.
+.PHONY: coverage
+coverage: build/setup-test.mk
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@rm -f build/coverage/*.passed
+	@$(MAKE) --no-print-directory U=build/coverage unit \
+	    HOST_CFLAGS='$(filter-out -O1 -fsanitize% -fno-sanitize%,$(HOST_CFLAGS)) -O0 --coverage'
+	@$(PYTHON) tests/coverage/table.py build/coverage
+
+# What guests and device trees make, at random (libFuzzer). T= seconds for each target, or FUZZ_RUNS=
+# inputs, the same ones each time; FUZZ= selects. What is found is kept in build/fuzz.
+Z := build/fuzz
+FUZZ ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_RUNS ?= $(if $(T),-1,3000)
+FUZZ_CFLAGS := $(filter-out -Werror,$(HOST_CFLAGS)) -fno-sanitize=alignment -Wno-unused-function \
+    -Wno-unused-variable
+
+$(Z)/%.o: %.c $(Z)/.flags | build/include/.complete build/setup-test.mk
+	$(say) FUZZCC $<
+	@mkdir -p $(@D)
+	$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(Z)/.flags: FORCE
+	$(call stamp,$(FUZZ_CFLAGS))
+
+ifneq ($(filter fuzz $(Z)/%,$(MAKECMDGOALS)),)
+define fuzz_target
+    $(1)_OBJS := $$(patsubst %.c,$(Z)/%.o,tests/fuzz/fuzz_$(1).c \
+        $$(shell sed -n 's|.*/\* SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/fuzz/fuzz_$(1).c))
+    $(Z)/fuzz_$(1): $$($(1)_OBJS)
+	$$(say) LINK $$@
+	$$(Q)clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $$@ $$($(1)_OBJS) -lcmocka -lfdt -lz
+    -include $$($(1)_OBJS:.o=.d)
+endef
+$(foreach name,$(FUZZ),$(eval $(call fuzz_target,$(name))))
+endif
+
+.PHONY: fuzz $(FUZZ:%=fuzz-%)
+fuzz: $(FUZZ:%=fuzz-%)
+$(FUZZ:%=fuzz-%): fuzz-%: $(Z)/fuzz_%
+	$(say) FUZZ $*
+	@$(if $(T),,rm -rf $(Z)/corpus/$*)
+	@mkdir -p $(Z)/corpus/$*
+	@$< -seed=1 -runs=$(FUZZ_RUNS) $(if $(T),-max_total_time=$(T)) -timeout=60 -max_len=1024 \
+	    -verbosity=0 -artifact_prefix=$(Z)/$*- $(Z)/corpus/$* tests/fuzz/corpus/$* >$<.log 2>&1 || \
+	    { tail -n 60 $<.log; echo "FAILED: fuzz_$*"; exit 1; }
 
 .PHONY: lint
 lint: build/setup-test.mk $(HEADERS) $(B)/include/asm/offsets.h
@@ -529,17 +577,19 @@ bench-baseline: bench-build
 bench-trace: bench-build
 	@$(BENCH_ENV) tests/bench/trace.py $(KEY)
 
-# Breaks common/mm in many ways: some unit test must notice each. MODEL_STEPS= bounds the model test.
+# Breaks common/mm, then the scheduler, in many ways: some unit test must notice each. MODEL_STEPS=
+# bounds the model test.
 .PHONY: mutants model
 mutants: build/setup-test.mk build/include/.complete
 	@MODEL_STEPS=$(or $(MODEL_STEPS),15000) tests/mutation/mm.py
+	@tests/mutation/sched.py
 
 # The model test at length, with new operations every time; MODEL_SEED= does the same ones again.
 model: $(U)/test_p2m_model
 	@MODEL_STEPS=$(or $(MODEL_STEPS),1000000) MODEL_RUNS=$(or $(MODEL_RUNS),8) \
 	    MODEL_SEED=$(or $(MODEL_SEED),$(shell date +%s)) $<
 
-# Proofs of the memory core by CBMC, and a search of its lock protocol by Spin.
+# Proofs of the memory core by CBMC, and searches by Spin of its locking and of the scheduler.
 .PHONY: proofs spin
 proofs: build/setup-proofs.mk
 	@tests/proofs/run.py $(or $(call have,cbmc),$(CURDIR)/$(F)/cbmc/cbmc)
@@ -598,7 +648,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit tools model mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist reproducible gdb clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist reproducible gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \
@@ -608,4 +658,5 @@ help:
 	    '  PROFILE=linux       the machine of make run: a file of dts/, without .yaml' \
 	    '  HV_BOOTARGS=        command line of Holdfast in make run' \
 	    '  QEMU_FLAGS=         more options for QEMU in make run' \
-	    '  TESTS=              arguments for pytest in make test and make system'
+	    '  TESTS=              arguments for pytest in make test and make system' \
+    '  T=                  seconds for each target of make fuzz'
