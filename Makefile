@@ -639,7 +639,7 @@ gdb: build/setup-gdb.mk $(B)/holdfast.elf
 
 .PHONY: clean distclean help
 clean:
-	rm -rf build/arm64* build/arm32* build/tools build/unit build/tests build/guests build/images \
+	rm -rf build/arm64* build/arm32* build/tools build/unit build/coverage build/fuzz build/tests build/guests build/images \
 	    build/include build/libfdt build/zlib
 
 # Also what was fetched.
