@@ -4,7 +4,7 @@
     matrix.py ARCH            fails unless README.md says what ran on that architecture
     matrix.py ARCH --write    writes it there; rows of other architectures stay
 
-A machine counts when Holdfast started a domain there, and once for each version of its
+A machine counts when a test that names it started a domain there, and once for each version of its
 interrupt controller. Nothing in the table depends on how many tests there are.
 """
 import pathlib
@@ -34,11 +34,12 @@ def boot_loader(log):
 def read_log(text):
     """(row's key, its facts), or None for a run that does not count."""
     command, _, log = text.replace("\r", "").partition("\n")
+    machine = found(r" -M (virt|[\w-]+)", command)
     started = re.search(r"\(HF\) (\d+) of \d+ domains started", log)
-    if not started or started.group(1) == "0":
+    if not machine or not started or started.group(1) == "0":
         return None
     arch = "arm32" if "build/arm32" in command else "arm64"
-    key = arch, found(r" -M (virt|[\w-]+)", command), found(r"\(HF\) (GICv\d): ", log)
+    key = arch, machine, found(r"\(HF\) (GICv\d): ", log)
     return key, {
         "console": found(r"\(HF\) console: (.+?) /", log),
         "cpus": int(found(r"\(HF\) cpus: (\d+) of", log, "1")),
