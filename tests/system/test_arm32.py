@@ -29,13 +29,24 @@ def test_bare_guests(cpu, smp, memory):
 
 
 def test_linux():
-    """Debian's armhf kernel: to its shell, once more after a reboot, and off."""
-    with machine32("arm32-linux", [Domain("domU1", kernel=LINUX32, ramdisk=INITRD32)]) as machine:
+    """Debian's armhf kernel on both CPUs: to its shell, a CPU off and on, once more after a reboot, and off.
+
+    Without icount: under it QEMU's CPUs run in turns, and an invalidation of all CPUs' TLBs ends one. This
+    kernel does one for each page of its own, in stop_machine(), where the other CPU spins through its
+    turns: a minute of guest time, also on QEMU without Holdfast.
+    """
+    domains = [Domain("domU1", cpus=2, kernel=LINUX32, ramdisk=INITRD32)]
+    with machine32("arm32-linux", domains, icount=False) as machine:
         domain = machine.domain(1)
         domain.wait_up(timeout=120)
         assert "armv7l" in domain.run("uname -m")
+        for state, cpus in ((0, 1), (1, 2)):
+            domain.run(f"echo {state} >/sys/devices/system/cpu/cpu1/online")
+            assert domain.run("nproc") == str(cpus)
+        domain.run("taskset 2 sleep 0.5")  # its CPU wakes up by its own timer
         domain.type("reboot")
         machine.expect(r"d1: domU1: reboots")
         domain.wait_up(timeout=120)
+        assert domain.run("nproc") == "2"
         domain.type("poweroff")
         machine.wait_exit()
