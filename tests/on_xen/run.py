@@ -45,7 +45,7 @@ class Guest:
 
     def says(self):
         return (
-            rf"DOM{self.number}: \r*(?:(?P<verdict>PASS|SKIP) (?P<name>\w+)|(?P<failed>FAIL) (?P<failure>\w+): line"
+            rf"DOM{self.number}: \r*(?:(?P<verdict>PASS|SKIP) (?P<name>\w+)[:\r\n]|(?P<failed>FAIL) (?P<failure>\w+): line"
             r"|(?P<done>DONE passed)|(?P<died>FAIL unexpected exception|FAIL exception by vector))"
             rf"|(?P<xen>Panic on CPU|Domain {self.number} crashed|domain_crash called)"
         )
