@@ -79,6 +79,7 @@ struct events {
     struct evtchn **bucket; /* EVTCHNS_PER_BUCKET ports each */
     uint64_t *used;         /* a bit for each port that may be */
     struct fifo *fifo;      /* of new ports; NULL: 2-level. Changed only by who has `changing` */
+    struct fifo *left;      /* the last one, while ports may still have it; likewise */
     bool changing;          /* atomic: events_change_begin() */
     uint32_t pollers;       /* atomic: vCPUs that poll */
     struct vcpu_events *vcpu;

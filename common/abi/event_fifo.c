@@ -331,12 +331,16 @@ void fifo_leave(struct domain *d) {
     if (!evtchn_lock_alive(d))
         return; /* it goes with the domain */
     spin_lock(&ev->lock);
-    f = ev->fifo;
+    f = ev->left = ev->fifo;
     ev->fifo = NULL;
     spin_unlock(&ev->lock);
     evtchn_unlock_alive();
     if (!f)
         return;
     evtchn_switch_all(d, NULL);
+    if (!evtchn_lock_alive(d))
+        return; /* d's death may have cut that short: it goes with the domain too */
+    ev->left = NULL;
+    evtchn_unlock_alive();
     fifo_destroy(f);
 }

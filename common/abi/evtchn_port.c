@@ -383,6 +383,8 @@ void events_destroy(struct domain *d) {
 
     if (ev->fifo)
         fifo_destroy(ev->fifo);
+    if (ev->left)
+        fifo_destroy(ev->left);
     for (uint32_t i = 0; i < ev->nr_ports / EVTCHNS_PER_BUCKET; i++)
         hv_free(ev->bucket[i]);
     for (unsigned i = 0; i < d->max_vcpus; i++)

@@ -71,11 +71,14 @@ void spin_unlock_pair(spinlock_t *a, spinlock_t *b) {
         spin_unlock(b);
 }
 static unsigned preempted, yielded;
-static void (*while_yielding)(void); /* what others do meanwhile */
+static void (*while_yielding)(void);  /* what others do meanwhile */
+static void (*while_preempted)(void); /* likewise; NULL: nothing */
 
 void preempt_point(void) {
     assert_int_equal(nr_held, 0);
     preempted++;
+    if (while_preempted)
+        while_preempted();
 }
 void vcpu_yield(void) {
     assert_int_equal(nr_held, 0);

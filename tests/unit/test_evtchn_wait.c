@@ -81,9 +81,43 @@ static void reset_of_a_dying_domain(void **state) {
     world_destroy();
 }
 
+/* The domain leaves the list when its first port is back at 2-level: the others have its FIFO until
+ * they are closed, and those who are bound to them raise events there. */
+static void vanish_while_leaving(void) {
+    if (!victim->abi->events.fifo)
+        doms[2] = NULL; /* as domain_destroy() does */
+}
+
+static void reset_overtaken_by_death(void **state) {
+    struct evtchn_reset op;
+    struct evtchn_init_control init = {.control_gfn = 0};
+    struct evtchn_expand_array expand = {.array_gfn = 1};
+    struct evtchn_bind_virq bind = {.virq = VIRQ_TIMER};
+    uint32_t port;
+
+    (void)state;
+    world_create();
+    dom_create(1, 100);
+    victim = dom_create(2, 100);
+    assert_int_equal(evtchn_call(victim, EVTCHNOP_init_control, &init), 0);
+    assert_int_equal(evtchn_call(victim, EVTCHNOP_expand_array, &expand), 0);
+    assert_int_equal(evtchn_call(victim, EVTCHNOP_bind_virq, &bind), 0);
+    for (unsigned i = 0; i < 3; i++) /* a reset leaves these */
+        assert_int_equal(evtchn_alloc_internal(victim, 1, NULL, NULL, &port), 0);
+    while_preempted = vanish_while_leaving;
+    assert_int_equal(evtchn_call_about(victim, doms[1], EVTCHNOP_reset, &op, &op.dom), 0);
+    while_preempted = NULL;
+    evtchn_notify(victim, port);
+    doms[2] = victim;
+    dom_destroy(2); /* closes them, and gives the pages back */
+    dom_destroy(1);
+    world_destroy();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reset_of_a_dying_domain),
+        cmocka_unit_test(reset_overtaken_by_death),
         cmocka_unit_test(waiting_for_a_change_is_preemptible),
         cmocka_unit_test(death_waits_for_binders),
     };
