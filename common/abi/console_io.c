@@ -43,7 +43,7 @@ static size_t take_keys(struct console_io *io, char *to, size_t max) {
 static int64_t op_write(struct vcpu *v, vaddr_t from, uint32_t count) {
     char text[CHUNK];
 
-    while (count && !abi_must_stop(v)) {
+    while (count && !abi_pause_or_stop(v)) {
         uint32_t n = MIN(count, CHUNK);
 
         if (copy_from_guest(text, from, n))

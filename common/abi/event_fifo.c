@@ -170,7 +170,7 @@ bool events_change_begin(struct vcpu *v, struct domain *d) {
     struct events *ev = &d->abi->events;
 
     while (__atomic_exchange_n(&ev->changing, true, __ATOMIC_ACQUIRE)) {
-        if (abi_must_stop(v))
+        if (abi_pause_or_stop(v))
             return false;
         preempt_point(); /* on another CPU the change may go on for long */
         vcpu_yield();

@@ -104,7 +104,7 @@ static int16_t copy_one(struct domain *d, const struct gnttab_copy *op) {
 }
 
 int64_t grant_copy(struct vcpu *v, vaddr_t arg, uint32_t count) {
-    for (; count && !abi_must_stop(v); count--, arg += sizeof(struct gnttab_copy)) {
+    for (; count && !abi_pause_or_stop(v); count--, arg += sizeof(struct gnttab_copy)) {
         struct gnttab_copy op;
 
         if (copy_from_guest(&op, arg, sizeof(op)))

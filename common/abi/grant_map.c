@@ -174,7 +174,7 @@ static int unmap_some(struct vcpu *v, vaddr_t arg, unsigned nr, bool replace) {
 }
 
 static int64_t unmap(struct vcpu *v, vaddr_t arg, uint32_t count, bool replace) {
-    while (count && !abi_must_stop(v)) {
+    while (count && !abi_pause_or_stop(v)) {
         unsigned nr = MIN(count, P2M_GRANT_BATCH);
         int rc = unmap_some(v, arg, nr, replace);
 
@@ -203,7 +203,7 @@ static __noinline void undo_map(struct vcpu *v, const struct gnttab_map_grant_re
 #define OUTPUT offsetof(struct gnttab_map_grant_ref, dom)
 
 int64_t grant_map(struct vcpu *v, vaddr_t arg, uint32_t count) {
-    for (uint32_t i = 0; i < count && !abi_must_stop(v);
+    for (uint32_t i = 0; i < count && !abi_pause_or_stop(v);
          i++, arg += sizeof(struct gnttab_map_grant_ref)) {
         struct gnttab_map_grant_ref op;
 

@@ -33,7 +33,7 @@ static int16_t swap(struct grant_frames *g, const struct gnttab_swap_grant_ref *
 static int64_t swap_grant_ref(struct vcpu *v, vaddr_t arg, uint32_t count) {
     struct grant_frames *g = &v->domain->abi->grant;
 
-    for (; count && !abi_must_stop(v); count--, arg += sizeof(struct gnttab_swap_grant_ref)) {
+    for (; count && !abi_pause_or_stop(v); count--, arg += sizeof(struct gnttab_swap_grant_ref)) {
         struct gnttab_swap_grant_ref op;
 
         if (copy_from_guest(&op, arg, sizeof(op)))
@@ -84,7 +84,7 @@ static int flush_one(struct domain *d, const struct gnttab_cache_flush *op) {
 }
 
 static int64_t cache_flush(struct vcpu *v, vaddr_t arg, uint32_t count) {
-    for (; count && !abi_must_stop(v); count--, arg += sizeof(struct gnttab_cache_flush)) {
+    for (; count && !abi_pause_or_stop(v); count--, arg += sizeof(struct gnttab_cache_flush)) {
         struct gnttab_cache_flush op;
         int rc;
 

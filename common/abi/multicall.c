@@ -50,7 +50,7 @@ int64_t do_multicall(struct vcpu *v, const uint64_t *args) {
 
         if (copy_from_guest(e, at, n * sizeof(e[0])))
             return -EFAULT;
-        for (done = 0; done < n && !abi_must_stop(v); done++) {
+        for (done = 0; done < n && !abi_pause_or_stop(v); done++) {
             e[done].result = (xen_ulong_t)call_one(v, &e[done]);
             preempt_point();
         }

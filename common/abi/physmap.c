@@ -128,7 +128,7 @@ int64_t memory_add_to_physmap_batch(struct vcpu *v, vaddr_t arg, uint64_t start)
         if (copy_to_guest((vaddr_t)op.errs.p + i * sizeof(rc), &rc, sizeof(rc)))
             return -EFAULT;
         preempt_point();
-        if (abi_must_stop(v))
+        if (abi_pause_or_stop(v))
             break;
     }
     return 0;

@@ -45,7 +45,7 @@ static int64_t each_extent(struct vcpu *v, vaddr_t arg, uint64_t start, extent_f
         return rc;
     if (start > r.nr || r.order > EXTENT_ORDER_MAX)
         return (int64_t)start;
-    for (done = start; done < r.nr && !abi_must_stop(v); done++) {
+    for (done = start; done < r.nr && !abi_pause_or_stop(v); done++) {
         xen_pfn_t g;
 
         if (done != start)

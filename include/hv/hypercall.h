@@ -47,6 +47,17 @@ int abi_read_own(struct domain *d, void *op, vaddr_t arg, size_t n, size_t domid
 static inline bool abi_must_stop(const struct vcpu *v) {
     return READ_ONCE(v->work) & VCPU_WORK_STOP;
 }
+/*
+ * The same for work that lasts as long as a guest likes, where it holds nothing: a pause of the
+ * domain takes effect here, since who pauses it waits for its vCPUs. v is the current vCPU.
+ */
+static inline bool abi_pause_or_stop(const struct vcpu *v) {
+    if (likely(!READ_ONCE(v->work)))
+        return false;
+    if (READ_ONCE(v->work) & VCPU_WORK_PAUSE)
+        vcpu_pause_self();
+    return abi_must_stop(v);
+}
 
 /* The domain's keys come by CONSOLEIO_read: it has no other console. Before it runs. */
 void abi_console_keys(struct domain *d);

@@ -70,7 +70,7 @@ void spin_unlock_pair(spinlock_t *a, spinlock_t *b) {
     if (a != b)
         spin_unlock(b);
 }
-static unsigned preempted, yielded;
+static unsigned preempted, yielded, paused;
 static void (*while_yielding)(void);  /* what others do meanwhile */
 static void (*while_preempted)(void); /* likewise; NULL: nothing */
 
@@ -85,6 +85,11 @@ void vcpu_yield(void) {
     assert_non_null(while_yielding); /* else nobody else changes anything */
     yielded++;
     while_yielding();
+}
+
+void vcpu_pause_self(void) {
+    assert_int_equal(nr_held, 0);
+    paused++;
 }
 
 /* ---- memory ---- */

@@ -73,6 +73,9 @@ int write_u16_to_guest(vaddr_t to, uint16_t value) {
 void preempt_point(void) {
     world_check_locks();
 }
+void vcpu_pause_self(void) {
+    fail(); /* no domain is paused */
+}
 int abi_own_domain(struct domain *d, hv_domid_t domid) {
     return domid == DOMID_SELF || domid == d->id ? 0 : -ESRCH;
 }

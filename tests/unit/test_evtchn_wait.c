@@ -20,11 +20,20 @@ static void waiting_for_a_change_is_preemptible(void **state) {
     world_create();
     d = dom_create(1, 100);
     assert_true(events_change_begin(d->vcpus[1], d));
-    preempted = yielded = 0;
+    preempted = yielded = paused = 0;
     while_yielding = end_change_at_last;
     assert_int_equal(evtchn_call(d, EVTCHNOP_expand_array, &op), -EOPNOTSUPP); /* no FIFO yet */
     assert_int_equal(yielded, ROUNDS);
     assert_int_equal(preempted, ROUNDS);
+    assert_int_equal(paused, 0);
+
+    /* And who pauses the domain need not wait for it either. */
+    assert_true(events_change_begin(d->vcpus[1], d));
+    yielded = 0;
+    d->vcpus[0]->work = VCPU_WORK_PAUSE;
+    assert_int_equal(evtchn_call(d, EVTCHNOP_expand_array, &op), -EOPNOTSUPP);
+    assert_int_equal(paused, ROUNDS);
+    d->vcpus[0]->work = 0;
     while_yielding = NULL;
     dom_destroy(1);
     world_destroy();
