@@ -186,12 +186,19 @@ void domain_start(struct domain *d) {
 
 /* ---- pauses ---- */
 
-/* One vCPU may start another before it comes to rest: all are looked at in one go. */
-static bool is_quiet(const struct domain *d) {
+static bool all_quiet(const struct domain *d) {
     for (unsigned i = 0; i < d->max_vcpus; i++)
         if (!vcpu_is_quiet(d->vcpus[i]))
             return false;
     return true;
+}
+
+/*
+ * On its way to rest a vCPU may start one that was offline when it was looked at. That one does not
+ * reach its guest, so it starts no other: the second look finds it.
+ */
+static bool is_quiet(const struct domain *d) {
+    return all_quiet(d) && all_quiet(d);
 }
 
 void domain_pause(struct domain *d) {
