@@ -420,7 +420,7 @@ $(FUZZ:%=fuzz-%): fuzz-%: $(Z)/fuzz_%
 	@$(if $(T),,rm -rf $(Z)/corpus/$*)
 	@mkdir -p $(Z)/corpus/$*
 	@$< -seed=1 -runs=$(FUZZ_RUNS) $(if $(T),-max_total_time=$(T)) -timeout=60 -max_len=1024 \
-	    -verbosity=0 -artifact_prefix=$(Z)/$*- $(Z)/corpus/$* tests/fuzz/corpus/$* >$<.log 2>&1 || \
+	    -verbosity=0 -artifact_prefix=$(Z)/$*- $(Z)/corpus/$* $(wildcard tests/fuzz/corpus/$*) >$<.log 2>&1 || \
 	    { tail -n 60 $<.log; echo "FAILED: fuzz_$*"; exit 1; }
 
 .PHONY: lint
