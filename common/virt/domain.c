@@ -198,7 +198,9 @@ static bool all_quiet(const struct domain *d) {
  * reach its guest, so it starts no other: the second look finds it.
  */
 static bool is_quiet(const struct domain *d) {
-    return all_quiet(d) && all_quiet(d);
+    if (!all_quiet(d))
+        return false;
+    return all_quiet(d);
 }
 
 void domain_pause(struct domain *d) {
