@@ -40,15 +40,20 @@ struct maptrack_entry *maptrack_entry(struct domain *d, grant_handle_t handle) {
     return &d->abi->maptrack.chunk[handle / PER_CHUNK][handle % PER_CHUNK];
 }
 
-static __force_inline uint32_t pop(struct domain *d, struct maptrack_list *l) {
-    uint32_t handle;
+/* NULL: there is none; the entry is the caller's, and BUSY. */
+static __force_inline struct maptrack_entry *pop(struct domain *d, struct maptrack_list *l,
+                                                 grant_handle_t *handle) {
+    struct maptrack_entry *e = NULL;
 
     spin_lock(&l->lock);
-    handle = l->head;
-    if (handle != NO_HANDLE)
-        l->head = maptrack_entry(d, handle)->next;
+    *handle = l->head;
+    if (likely(*handle != NO_HANDLE)) {
+        e = maptrack_entry(d, *handle);
+        l->head = e->next;
+        store_relaxed(&e->state, MAPTRACK_BUSY);
+    }
     spin_unlock(&l->lock);
-    return handle;
+    return e;
 }
 
 static __force_inline void push(struct domain *d, struct maptrack_list *l, uint32_t first,
@@ -122,33 +127,30 @@ static struct maptrack_list *list_of(struct domain *d, unsigned vcpu) {
     return &d->abi->maptrack.free[vcpu];
 }
 
-static uint32_t take_from_others(struct vcpu *v) {
+static struct maptrack_entry *take_from_others(struct vcpu *v, grant_handle_t *handle) {
     struct domain *d = v->domain;
-    uint32_t handle = NO_HANDLE;
+    struct maptrack_entry *e = NULL;
 
-    for (unsigned i = 1; i < d->max_vcpus && handle == NO_HANDLE; i++)
-        handle = pop(d, list_of(d, (v->id + i) % d->max_vcpus));
-    return handle;
-}
-
-static struct maptrack_entry *claim_free(struct domain *d, grant_handle_t handle) {
-    struct maptrack_entry *e = maptrack_entry(d, handle);
-
-    store_relaxed(&e->state, MAPTRACK_BUSY);
+    for (unsigned i = 1; i < d->max_vcpus && !e; i++)
+        e = pop(d, list_of(d, (v->id + i) % d->max_vcpus), handle);
     return e;
 }
 
 static __noinline struct maptrack_entry *alloc_elsewhere(struct vcpu *v, grant_handle_t *handle) {
+    struct maptrack_entry *e;
+
     *handle = grow(v->domain, list_of(v->domain, v->id));
     if (*handle == NO_HANDLE)
-        *handle = take_from_others(v);
-    return *handle == NO_HANDLE ? NULL : claim_free(v->domain, *handle);
+        return take_from_others(v, handle);
+    e = maptrack_entry(v->domain, *handle);
+    store_relaxed(&e->state, MAPTRACK_BUSY);
+    return e;
 }
 
 struct maptrack_entry *maptrack_alloc(struct vcpu *v, grant_handle_t *handle) {
-    *handle = pop(v->domain, list_of(v->domain, v->id));
-    return likely(*handle != NO_HANDLE) ? claim_free(v->domain, *handle)
-                                        : alloc_elsewhere(v, handle);
+    struct maptrack_entry *e = pop(v->domain, list_of(v->domain, v->id), handle);
+
+    return likely(e) ? e : alloc_elsewhere(v, handle);
 }
 
 void maptrack_free(struct vcpu *v, grant_handle_t handle) {
