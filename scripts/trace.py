@@ -38,28 +38,34 @@ class Trace:
     """Records (cpu, time, event, who, a, b) of all CPUs, in the order of time."""
 
     def __init__(self):
-        self.hz, self.records, self.lost = 0, [], 0
+        self.hz, self.records, self.lost = 0, [], {}
 
-    def add_ring(self, hz, lost):
+    def add_ring(self, cpu, hz, lost):
         self.hz = hz
-        self.lost += lost
+        self.lost[cpu] = lost
 
     def done(self):
+        """It begins where every CPU's records do: what one did is half the truth without the others."""
         if not self.hz:
             raise ValueError("there is no trace in it")
-        self.records.sort(key=lambda r: r[1])
+        records = sorted(self.records, key=lambda r: r[1])
+        first = {}
+        for record in records:
+            first.setdefault(record[0], record[1])
+        start = max((first[cpu] for cpu, lost in self.lost.items() if lost), default=0)
+        self.records = [r for r in records if r[1] >= start]
         return self
 
 
 def from_log(text):
     """The last dump in a log of the console."""
-    ring = re.compile(r"trace: CPU \d+, (\d+) Hz, \d+ records after (\d+) lost ones")
+    ring = re.compile(r"trace: CPU (\d+), (\d+) Hz, \d+ records after (\d+) lost ones")
     line = re.compile(r"trace: (\d+) ([0-9a-f]+) (\d+) (?:-|d(\d+)v(\d+)) ([0-9a-f]+) ([0-9a-f]+)\s*$", re.M)
     dumps = text.split("trace: end")
     text = dumps[-2] if len(dumps) > 1 else text
     trace = Trace()
-    for hz, lost in ring.findall(text):
-        trace.add_ring(int(hz), int(lost))
+    for found in ring.findall(text):
+        trace.add_ring(*map(int, found))
     for cpu, time, event, d, v, a, b in line.findall(text):
         who = int(d) << 16 | int(v) if d else NOBODY
         trace.records.append((int(cpu), int(time, 16), int(event), who, int(a, 16), int(b, 16)))
@@ -90,7 +96,7 @@ def from_memory(file):
             kept = min(size, written)
             if not 0 < hz < 1 << 32 or page + HEADER.size + size * RECORD.size > len(memory):
                 continue  # the word itself, in the hypervisor's text
-            trace.add_ring(hz, written - kept)
+            trace.add_ring(cpu, hz, written - kept)
             for i in range(kept):
                 time, who, event, a, b = RECORD.unpack_from(memory, page + HEADER.size + i * RECORD.size)
                 trace.records.append((cpu, time, event, who, a, b))
@@ -196,7 +202,7 @@ def main():
     except (OSError, ValueError) as problem:
         sys.exit(f"{sys.argv[1]}: {problem}")
     json.dump({"traceEvents": Timeline(trace).events, "displayTimeUnit": "ns"}, sys.stdout)
-    print(f"{len(trace.records)} records, {trace.lost} lost ones before them", file=sys.stderr)
+    print(f"{len(trace.records)} records, {sum(trace.lost.values())} lost ones before them", file=sys.stderr)
 
 
 if __name__ == "__main__":
