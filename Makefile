@@ -283,8 +283,11 @@ $(INITRD_PEERS): scripts/mkinitrd.sh $(PEERS) $(F)/busybox/.complete $(F)/kernel
 
 # HV_BOOTARGS= is Holdfast's command line, QEMU_FLAGS= adds to QEMU's, PROFILE= names a machine in dts/.
 HV_BOOTARGS ?=
-PROFILE ?= linux
+PROFILE ?= $(if $(filter arm32,$(ARCH)),linux-arm32,linux)
 RUN_FILES := $(KERNEL) $(INITRD)
+ifeq ($(PROFILE),linux-arm32)
+    RUN_FILES := $(KERNEL_ARMHF) $(INITRD_ARMHF)
+endif
 ifeq ($(PROFILE),passthrough)
     RUN_FILES := $(KERNEL) $(INITRD_DEVICES) build/images/nvme.img
 endif

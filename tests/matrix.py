@@ -38,7 +38,7 @@ def read_log(text):
     started = re.search(r"\(HF\) (\d+) of \d+ domains started", log)
     if not machine or not started or started.group(1) == "0":
         return None
-    arch = "arm32" if "build/arm32" in command else "arm64"
+    arch = "arm32" if re.search("build/arm32|/qemu_arm/", command) else "arm64"
     key = arch, machine, found(r"\(HF\) (GICv\d): ", log)
     return key, {
         "console": found(r"\(HF\) console: (.+?) /", log),

@@ -41,10 +41,10 @@ class Domain:
 class Qemu:
     """The machine for `qemu` and `run`."""
 
-    cpu: str = "cortex-a72"
+    cpu: str = None  # None: as the hypervisor's image needs
     cpus: int = 2
     memory: str = "2G"
-    machine: str = "virt,virtualization=on,gic-version=3,iommu=smmuv3"
+    machine: str = None
     options: list = dataclasses.field(default_factory=list)
 
 

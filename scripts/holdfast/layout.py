@@ -17,6 +17,23 @@ TREE_ROOM = 1 << 20  # the device tree, with what U-Boot adds to it
 
 
 @dataclasses.dataclass
+class Arch:
+    """What differs between 64-bit and 32-bit Arm."""
+
+    name: str  # as mkimage calls it
+    boot: str  # U-Boot's command that starts a kernel of it
+    in_place: str  # U-Boot's fdt_high that leaves the device tree where it is
+    cpu: str  # of the QEMU machine, if nothing else is said
+    machine: str
+    u_boot: str  # Debian's for that machine
+
+
+ARM64 = Arch("arm64", "booti", "0xffffffffffffffff", "cortex-a72",
+             "virt,virtualization=on,gic-version=3,iommu=smmuv3", "qemu_arm64")  # fmt: skip
+ARM32 = Arch("arm", "bootz", "0xffffffff", "cortex-a15", "virt,virtualization=on,gic-version=2", "qemu_arm")
+
+
+@dataclasses.dataclass
 class Piece:
     """One file in memory. `size` is the file's, `room` what must stay free for it."""
 
@@ -28,6 +45,7 @@ class Piece:
 
 @dataclasses.dataclass
 class Layout:
+    arch: Arch
     holdfast: Piece
     modules: dict  # {file: Piece}, in the order they are loaded
     tree: int  # address of TREE_ROOM bytes
@@ -53,12 +71,14 @@ def head(file):
         return stream.read(64)
 
 
-def memory_of_image(file):
-    """Bytes an arm64 Image wants for itself from its load address on."""
-    start = head(file)
-    if len(start) < 64 or start[56:60] != ARM64_MAGIC:
-        raise Refused(f"{file}: expected holdfast.bin, an arm64 Image; this is none")
-    return max(struct.unpack("<Q", start[16:24])[0], file.stat().st_size)
+def hypervisor(file):
+    """(Arch, bytes it wants for itself from its load address on): an arm64 Image, or a zImage."""
+    start, size = head(file), file.stat().st_size
+    if start[56:60] == ARM64_MAGIC:
+        return ARM64, max(struct.unpack("<Q", start[16:24])[0], size)
+    if start[36:40] == struct.pack("<I", ZIMAGE_MAGIC):
+        return ARM32, max(struct.unpack("<I", start[44:48])[0], size)
+    raise Refused(f"{file}: expected holdfast.bin, an arm64 Image or a zImage; this is neither")
 
 
 def check_kernel(domain, file):
@@ -124,7 +144,7 @@ def plan(config, reserved=()):
     space = Space(config.memory)
     for start, size, what in [*static_ranges(config), *reserved]:
         space.keep_out(start, size, what)
-    need = memory_of_image(config.holdfast)
+    arch, need = hypervisor(config.holdfast)
     holdfast = Piece(config.holdfast, space.place(need, "Holdfast"), config.holdfast.stat().st_size, need)
     modules = {}
     for domain in config.domains:
@@ -140,7 +160,7 @@ def plan(config, reserved=()):
                     raise Refused(f"{domain.name}: {file} is empty")
                 modules[file] = Piece(file, space.place(size, f"{domain.name}: {file.name}"), size, size)
     tree = space.place(TREE_ROOM, "the device tree")
-    return Layout(holdfast, modules, tree, space.next)
+    return Layout(arch, holdfast, modules, tree, space.next)
 
 
 def check_ram(config, layout, ram):

@@ -11,7 +11,6 @@ import tempfile
 from . import Refused, layout, tree
 
 QEMU = "qemu-system-aarch64"
-U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 QEMU_RAM = 0x40000000
 # QEMU puts the tree it is given with -dtb here when the machine has 256 MiB or more.
 QEMU_TREE = (QEMU_RAM + (128 << 20), 2 << 20, "QEMU's copy of the device tree")
@@ -85,16 +84,16 @@ def script(config, found, load, tree_size=None):
             *tree.u_boot_commands(tree.overlay(config, found)),
         ]
     lines += [
-        "setenv fdt_high 0xffffffffffffffff",
-        f"booti {found.holdfast.address:#x} - {found.tree:#x}",
+        f"setenv fdt_high {found.arch.in_place}",
+        f"{found.arch.boot} {found.holdfast.address:#x} - {found.tree:#x}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def make_script(text, work):
+def make_script(text, arch, work):
     source, packed = work / "boot.cmd", work / "boot.scr"
     source.write_text(text, encoding="ascii")
-    run(["mkimage", "-A", "arm64", "-T", "script", "-C", "none", "-n", "Holdfast", "-d", source, packed])
+    run(["mkimage", "-A", arch.name, "-T", "script", "-C", "none", "-n", "Holdfast", "-d", source, packed])
     return packed
 
 
@@ -112,7 +111,7 @@ def boot_files(config, found, default_load, work):
         # For boot loaders that can apply one; our own script does not need it.
         (work / "holdfast.dtbo").write_bytes(tree.overlay(config, found))
         made.append(work / "holdfast.dtbo")
-    made.append(make_script(script(config, found, load, size), work))
+    made.append(make_script(script(config, found, load, size), found.arch, work))
     return [*names(found).items(), *((file, file.name) for file in made)]
 
 
@@ -159,10 +158,10 @@ def tftp(config, output, work):
     return f"{output}: {len(files)} files; in U-Boot: tftpb ${{scriptaddr}} boot.scr; source ${{scriptaddr}}"
 
 
-def fit_image(name, file, kind, address, more=""):
+def fit_image(arch, name, file, kind, address, more=""):
     return (
         f'{name} {{\ndescription = "{file.name}";\ndata = /incbin/("{file.resolve()}");\ntype = "{kind}";\n'
-        f'arch = "arm64";\ncompression = "none";\nload = <{tree.cells(address)}>;\n{more}'
+        f'arch = "{arch.name}";\ncompression = "none";\nload = <{tree.cells(address)}>;\n{more}'
         'hash-1 { algo = "sha256"; };\n};\n'
     )
 
@@ -175,14 +174,14 @@ def fit(config, output, work):
     found = plan(config)
     joined = work / "holdfast.dtb"
     joined.write_bytes(tree.joined(config.device_tree, config, found))
-    at = found.holdfast.address
+    at, arch = found.holdfast.address, found.arch
     text = '/dts-v1/;\n/ {\ndescription = "Holdfast";\n#address-cells = <2>;\nimages {\n'
-    text += fit_image("holdfast", found.holdfast.file, "kernel", at, f'os = "linux";\nentry = <{tree.cells(at)}>;\n')
-    text += fit_image("tree", joined, "flat_dt", found.tree)
+    text += fit_image(arch, "holdfast", found.holdfast.file, "kernel", at, f'os = "linux";\nentry = <{tree.cells(at)}>;\n')
+    text += fit_image(arch, "tree", joined, "flat_dt", found.tree)
     loaded = []
     for n, piece in enumerate(found.modules.values(), 1):
         loaded.append(f"module-{n}")
-        text += fit_image(loaded[-1], piece.file, "firmware", piece.address, 'os = "linux";\n')
+        text += fit_image(arch, loaded[-1], piece.file, "firmware", piece.address, 'os = "linux";\n')
     text += '};\nconfigurations {\ndefault = "holdfast";\nholdfast {\nkernel = "holdfast";\nfdt = "tree";\n'
     text += tree.line("loadables", loaded) + "};\n};\n};\n"
     source, packed = work / "holdfast.its", work / "holdfast.itb"
@@ -198,8 +197,8 @@ def fit(config, output, work):
 
 
 def qemu_hardware(config):
-    machine = config.qemu
-    return ["-M", machine.machine, "-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", machine.memory,
+    machine, (arch, _) = config.qemu, layout.hypervisor(config.holdfast)
+    return ["-M", machine.machine or arch.machine, "-cpu", machine.cpu or arch.cpu, "-smp", str(machine.cpus), "-m", machine.memory,
             "-nic", "none", "-display", "none", "-monitor", "none", *machine.options]  # fmt: skip
 
 
@@ -272,6 +271,7 @@ def boot(config, output, more):
     """Makes a disk image and starts it by U-Boot in QEMU, on this terminal; does not return."""
     disk(config, output)
     print(HELLO, flush=True)
-    command = [QEMU, *qemu_hardware(config), *TERMINAL, "-bios", U_BOOT, *more]
+    u_boot = f"/usr/lib/u-boot/{layout.hypervisor(config.holdfast)[0].u_boot}/u-boot.bin"
+    command = [QEMU, *qemu_hardware(config), *TERMINAL, "-bios", u_boot, *more]
     command += ["-drive", f"if=none,id=disk,format=raw,file={output},readonly=on"]
     os.execvp(QEMU, [*command, "-device", "virtio-blk-pci,drive=disk"])

@@ -30,6 +30,7 @@ DEBIAN_TREES = BUILD / "fetched/kernel/usr/lib"  # a folder with the kernel's ve
 U_BOOT_RPI = BUILD / "fetched/u-boot-rpi/u-boot.bin"
 TRUSTED_FIRMWARE = BUILD / "trusted-firmware/qemu/release"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
+U_BOOT32 = pathlib.Path("/usr/lib/u-boot/qemu_arm/u-boot.bin")
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
 HOLDFAST_AT = 0x40400000
@@ -159,6 +160,8 @@ class Machine:
         self._tag = 0
         self._size = memory
         self._board_tree = board_tree
+        self._arch32 = "arm32" in pathlib.Path(holdfast).parts
+        self._u_boot_image = U_BOOT32 if self._arch32 else U_BOOT
         self._machine = board
         if board.startswith("virt"):
             self._machine += f",virtualization=on,gic-version={gic}" + (f",{machine}" if machine else "")
@@ -189,7 +192,7 @@ class Machine:
             else:
                 command += self._u_boot(tree, holdfast)
         else:
-            command += ["-bios", str(U_BOOT), "-device", "virtio-blk-pci,drive=disk"]
+            command += ["-bios", str(self._u_boot_image), "-device", "virtio-blk-pci,drive=disk"]
             command += ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={boot}"]
         self.command = ["qemu-system-aarch64", "-M", self._machine] + command
         self._child = None
@@ -353,10 +356,9 @@ class Machine:
         subprocess.run(command, check=True)
         return tree
 
-    @staticmethod
-    def _make_script(script, image):
+    def _make_script(self, script, image):
         subprocess.run(
-            ["mkimage", "-A", "arm64", "-T", "script", "-C", "none", "-d", script, image],
+            ["mkimage", "-A", "arm" if self._arch32 else "arm64", "-T", "script", "-C", "none", "-d", script, image],
             check=True,
             stdout=subprocess.DEVNULL,
         )
@@ -388,13 +390,14 @@ class Machine:
             (self.directory / name).write_bytes(file.read_bytes())
         return ["-bios", str(TRUSTED_FIRMWARE / "bl1.bin"), "-semihosting-config", "enable=on,target=native"]
 
-    def _u_boot(self, tree, holdfast, firmware=("-bios", str(U_BOOT))):
+    def _u_boot(self, tree, holdfast, firmware=()):
         """U-Boot that starts the preloaded image without delay."""
         script, settings = self.directory / "boot.cmd", self.directory / "env.txt"
         image, environment = self.directory / "boot.scr", self.directory / "env.img"
-        script.write_text(f"{self._u_boot_commands}booti {HOLDFAST_AT:#x} - {TREE_AT:#x}\n", encoding="ascii")
+        start, all_ones = ("bootz", "0xffffffff") if self._arch32 else ("booti", "0xffffffffffffffff")
+        script.write_text(f"{self._u_boot_commands}{start} {HOLDFAST_AT:#x} - {TREE_AT:#x}\n", encoding="ascii")
         settings.write_text(
-            "bootdelay=-2\nfdt_high=0xffffffffffffffff\ninitrd_high=0xffffffffffffffff\n"
+            f"bootdelay=-2\nfdt_high={all_ones}\ninitrd_high={all_ones}\n"
             f"bootcmd=source {SCRIPT_AT:#x}; poweroff\n",
             encoding="ascii",
         )
@@ -402,7 +405,7 @@ class Machine:
         subprocess.run(["mkenvimage", "-s", "0x40000", "-o", environment, settings], check=True)
         os.truncate(environment, 64 << 20)
         return (
-            list(firmware)
+            list(firmware or ("-bios", str(self._u_boot_image)))
             + ["-drive", f"if=pflash,unit=1,format=raw,file={environment},readonly=on"]
             + self._preload(holdfast, HOLDFAST_AT)
             + self._preload(image, SCRIPT_AT)

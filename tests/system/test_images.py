@@ -6,7 +6,7 @@ from machine import BUILD, HOLDFAST, ROOT, Machine, qemu_tree
 
 CONFIG = f"""
 memory: [0x40000000, 0xc0000000]
-holdfast: {HOLDFAST}
+holdfast: {{holdfast}}
 device-tree: {{tree}}
 bootargs: audit
 domains:
@@ -17,24 +17,51 @@ domains:
 """
 
 
-def test_fit_image():
-    """U-Boot's bootm puts every part of it where the tree inside says."""
-    folder = BUILD / "tests/fit"
+def make_fit(name, cpu, machine, config, **words):
+    """(U-Boot's command that starts it, QEMU's options that load it)"""
+    folder = BUILD / "tests" / name
     folder.mkdir(parents=True, exist_ok=True)
-    hardware = ["-cpu", "cortex-a72", "-smp", "2", "-m", "2G", "-nic", "none", "-display", "none", "-monitor", "none"]
+    hardware = ["-cpu", cpu, "-smp", "2", "-m", "2G", "-nic", "none", "-display", "none", "-monitor", "none"]
     source = folder / "board.dts"
-    source.write_text(qemu_tree("virt,virtualization=on,gic-version=3,iommu=smmuv3", hardware))
+    source.write_text(qemu_tree(f"virt,virtualization=on,{machine}", hardware))
     subprocess.run(["dtc", "-q", "-I", "dts", "-O", "dtb", "-o", folder / "board.dtb", source], check=True)
-    (folder / "config").write_text(CONFIG.format(tree=folder / "board.dtb"))
+    (folder / "config").write_text(config.format(tree=folder / "board.dtb", **words))
     image = folder / "holdfast.itb"
     said = subprocess.run(
         [ROOT / "scripts/holdfast-image", folder / "config", "fit", image], check=True, capture_output=True, text=True
     ).stdout
     command, address = re.search(r"(bootm (\w+))$", said.strip()).groups()
-    options = ["-device", f"loader,file={image},addr={address},force-raw=on"]
-    with Machine("fit-boot", [], boot="u-boot", options=options, u_boot_commands=command + "\n") as machine:
+    return command + "\n", ["-device", f"loader,file={image},addr={address},force-raw=on"]
+
+
+def test_fit_image():
+    """U-Boot's bootm puts every part of it where the tree inside says."""
+    command, options = make_fit("fit", "cortex-a72", "gic-version=3,iommu=smmuv3", CONFIG, holdfast=HOLDFAST)
+    with Machine("fit-boot", [], boot="u-boot", options=options, u_boot_commands=command) as machine:
         machine.expect(r"\(HF\) machine: 2 CPUs, 2048 MiB, \d+ MiB free, 1 SMMU\r*\n")
         for n, name in ((1, "one"), (2, "two")):
             machine.expect(rf"\(HF\)   d{n}   {name} +1 +16 MiB +0  vpl011\r*\n")
         machine.expect(r"\(HF\) 2 of 2 domains started")
         machine.expect_all([rf"\(d{n}\) port 0x{port:08x}" for n, port in ((1, 10), (2, 20))])
+
+
+CONFIG32 = f"""
+memory: [0x40000000, 0xc0000000]
+holdfast: {{holdfast}}
+device-tree: {{tree}}
+bootargs: audit
+domains:
+  - {{{{name: one, kernel: {BUILD}/guests/a32/zimage.bin, memory: 16}}}}
+"""
+
+
+def test_fit_image_for_arm32():
+    holdfast = BUILD / "arm32/holdfast.bin"
+    # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.
+    machine = "gic-version=2,highmem-ecam=off"
+    command, options = make_fit("fit32", "cortex-a15", machine, CONFIG32, holdfast=holdfast)
+    hardware = {"cpu": "cortex-a15", "gic": "2", "machine": "highmem-ecam=off", "holdfast": holdfast}
+    with Machine("fit32-boot", [], boot="u-boot", options=options, u_boot_commands=command, **hardware) as machine:
+        machine.expect(r"\(HF\) 1 of 1 domains started")
+        machine.expect(r"\(d1\) zImage runs")
+        assert machine.wait_exit() == 0

@@ -229,6 +229,20 @@ def test_fit(folder):
     assert re.search(r"bootm 0x[0-9a-f]+$", done.stdout.strip())
 
 
+def test_arm32(folder):
+    """The hypervisor's image says how it is started, and what QEMU must have."""
+    words = struct.pack("<III", 0x016F2818, 0, 0x280000)
+    (folder / "holdfast.bin").write_bytes((bytes(36) + words).ljust(0x35000, b"\0"))
+    made(folder, MINIMAL, "tftp", "out")
+    assert re.search(r"\nsetenv fdt_high 0xffffffff\nbootz 0x40400000 - 0x\w+\n\Z", script_of(folder))
+    assert (folder / "out/boot.scr").read_bytes()[29] == 2  # 32-bit Arm, as U-Boot's image format counts
+    done = made(folder, MINIMAL + "device-tree: board.dtb\n", "qemu", "out")
+    assert " -M virt,virtualization=on,gic-version=2 -cpu cortex-a15 " in done.stdout
+    made(folder, MINIMAL + "device-tree: board.dtb\n", "fit", "out.itb")
+    listing = subprocess.run(["dumpimage", "-l", folder / "out.itb"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"Architecture: +ARM\n", listing) and "AArch64" not in listing
+
+
 def test_qemu(folder):
     done = made(folder, MINIMAL + "device-tree: board.dtb\n", "qemu", "out")
     at = re.search(r"loader,file=\S+/Image,addr=(\w+),", done.stdout).group(1)
@@ -263,7 +277,7 @@ REFUSED = [
     ("kernel: Image", "kernel: board.dtb", "is a device tree or FIT"),
     ("kernel: Image", "kernel: empty", "is empty"),
     ("kernel: Image", "kernel: 7", "kernel: expected the name of a file, got 7"),
-    ("holdfast.bin", "initrd", "expected holdfast.bin, an arm64 Image"),
+    ("holdfast.bin", "initrd", "expected holdfast.bin, an arm64 Image or a zImage"),
     ("0x60000000]", "0x41c00000]", r"a: Image \(4.8 MiB\) does not fit: memory ends at 0x41c00000"),
     ("0x60000000]", "0x40000000]", r"memory: expected \[start, end\]"),
     ("domains:", "domains: []\nx:", "domains: expected a list of 1 to 64 domains"),
