@@ -385,7 +385,7 @@ coverage: build/setup-test.mk
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@rm -f build/coverage/*.passed
 	@$(MAKE) --no-print-directory U=build/coverage unit \
-	    HOST_CFLAGS='$(filter-out -O1 -fsanitize% -fno-sanitize%,$(HOST_CFLAGS)) -O0 --coverage'
+	    HOST_CFLAGS='$(filter-out -O1 -fsanitize% -fno-sanitize%,$(HOST_CFLAGS)) -O0 --coverage -Wl,-u,__gcov_dump'
 	@$(PYTHON) tests/coverage/table.py build/coverage
 
 # What guests and device trees make, at random (libFuzzer). T= seconds for each target, or FUZZ_RUNS=

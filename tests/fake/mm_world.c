@@ -132,6 +132,19 @@ void spin_unlock(spinlock_t *l) {
 bool spin_is_held(const spinlock_t *l) {
     return l->cpu_plus1;
 }
+void spin_lock_pair(spinlock_t *a, spinlock_t *b) {
+    spin_lock(a);
+    if (a == b)
+        return;
+    assert(b->rank == a->rank);
+    b->cpu_plus1 = 1;
+    held[nr_held++] = (struct held){b->rank, &b->cpu_plus1};
+}
+void spin_unlock_pair(spinlock_t *a, spinlock_t *b) {
+    if (a != b)
+        spin_unlock(b);
+    spin_unlock(a);
+}
 void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name) {
     *l = (rwlock_t){.rank = (uint16_t)rank, .name = name};
 }

@@ -20,6 +20,8 @@
 
 #include <asm/features.h>
 
+#include "child.h"
+
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
@@ -116,7 +118,7 @@ static inline void in_child(void (*fn)(void)) {
 
     if (!pid) {
         fn();
-        _exit(0);
+        child_ends();
     }
     waitpid(pid, &status, 0);
     assert_int_equal(status, 0);

@@ -31,13 +31,16 @@ void panic(const char *fmt, ...) {
 /* Each test runs on the module's state, so each is a process of its own: fork once per test. */
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "child.h"
+
 static void in_child(void (*fn)(void)) {
     pid_t pid = fork();
     int status = -1;
 
     if (!pid) {
         fn();
-        _exit(0);
+        child_ends();
     }
     waitpid(pid, &status, 0);
     assert_int_equal(status, 0);

@@ -24,6 +24,8 @@
 
 #include <asm/features.h>
 
+#include "child.h"
+
 #include "../fake/mm_world.h"
 
 #define BASE (GB(1) - RAM / 2) /* half of it is not in the direct map */
@@ -699,7 +701,7 @@ static void test_model(void **state) {
         assert_true(pid >= 0);
         if (!pid) {
             run();
-            _exit(0);
+            child_ends();
         }
     }
     for (unsigned long i = 0; i < MIN(jobs, runs); i++)

@@ -15,6 +15,8 @@
 #include <hv/bits.h>
 #include <hv/errno.h>
 
+#include "child.h"
+
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
@@ -48,7 +50,7 @@ static void in_child(void (*fn)(void)) {
     if (!pid) {
         fn();
         world_check_locks();
-        _exit(0);
+        child_ends();
     }
     waitpid(pid, &status, 0);
     assert_int_equal(status, 0);
