@@ -42,13 +42,16 @@ ifeq ($(ARCH),arm32)
     include build/setup-arm32.mk
 endif
 
+# SETUP=: where a package builder has seen to it.
+SETUP ?= scripts/setup.sh
+
 build/setup-%.mk: scripts/setup.sh
 	@mkdir -p $(@D)
-	@scripts/setup.sh $*
+	@$(SETUP) $*
 	@echo '# the packages for "$*" were installed' >$@
 
 $(F)/%/.complete:
-	@scripts/setup.sh fetch $*
+	@$(SETUP) fetch $*
 
 # --- the toolchain ----------------------------------------------------------
 
@@ -84,7 +87,7 @@ INCLUDES := -Iinclude -Iinclude/libfdt -Iarch/$(ARCH)/include -Iarch/arm/include
     -isystem $(CC_INCLUDE)
 COMMON_CFLAGS := -std=gnu11 -g -ffreestanding -nostdinc -fno-common -fno-strict-aliasing \
     -fno-pic -no-pie -fno-asynchronous-unwind-tables -fno-omit-frame-pointer \
-    -fno-stack-protector -ffunction-sections -fdata-sections $(ARCH_CFLAGS) \
+    -fno-stack-protector -ffunction-sections -fdata-sections -ffile-prefix-map=$(CURDIR)=. $(ARCH_CFLAGS) \
     $(if $(LLVM),-Wno-unused-command-line-argument) \
     $(if $(filter 0,$(DEBUG)),,-DHF_DEBUG=1)
 CFLAGS := $(COMMON_CFLAGS) $(WARNINGS) $(INCLUDES) $(EXTRA_CFLAGS)
@@ -105,7 +108,7 @@ FAST := $(addprefix common/mm/,fresh.o heap.o p2m.o p2m_map.o p2m_pool.o p2m_pop
 FASTEST := libfdt/fdt.o libfdt/fdt_ro.o
 object = $(patsubst $(B)/%,%,$@)
 SPEED = $(if $(filter $(FASTEST),$(object)),-O3,$(if $(filter $(FAST),$(object)),-O2,-Os))
-LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=none $(WARN_LD)
+LDFLAGS := --gc-sections -z max-page-size=4096 -z noexecstack --build-id=sha1 $(WARN_LD)
 
 # --- objects ----------------------------------------------------------------
 
@@ -372,7 +375,7 @@ $(CHECK): $(CHECK_SOURCES) $(wildcard include/hv/*.h tools/check/*.h tools/check
     | build/include/.complete build/setup-test.mk
 	$(say) HOSTCC $@
 	@mkdir -p $(@D)
-	$(Q)gcc $(CHECK_CFLAGS) -o $@ $(CHECK_SOURCES) -lfdt -lz
+	$(Q)$(HOST_CC) $(HOST_FLAGS) $(CHECK_CFLAGS) -o $@ $(CHECK_SOURCES) -lfdt -lz
 
 # holdfast-image and holdfast-dt, without a machine.
 .PHONY: tools
@@ -604,21 +607,44 @@ spin: build/setup-proofs.mk
 
 # DESTDIR= and prefix= as everywhere. The image goes where boot loaders look for kernels.
 prefix ?= /usr
-.PHONY: install dist reproducible
-install: $(B)/holdfast.bin $(CHECK)
-	install -D -m 644 $(B)/holdfast.bin $(DESTDIR)/boot/holdfast-$(VERSION).bin
+.PHONY: install install-image install-tools dist deb reproducible
+install: install-image install-tools
+install-image: $(B)/holdfast.bin
+	install -D -m 644 $(B)/holdfast.bin $(DESTDIR)/boot/holdfast-$(VERSION)-$(ARCH).bin
+install-tools: $(CHECK)
 	install -D -t $(DESTDIR)$(prefix)/bin scripts/holdfast-image scripts/holdfast-dt
+	install -D scripts/trace.py $(DESTDIR)$(prefix)/bin/holdfast-trace
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/holdfast/holdfast scripts/holdfast/*.py
 	install -D -t $(DESTDIR)$(prefix)/libexec $(CHECK)
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man7 docs/man/*.7
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast README.md
-	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/docs docs/*
-	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/dts dts/*
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/docs docs/*.*
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/dts dts/*.*
 
 DIST := holdfast-$(VERSION)
 dist:
 	@mkdir -p build
 	@git archive --format=tar.gz --prefix=$(DIST)/ -o build/$(DIST).tar.gz HEAD
 	$(say) DIST build/$(DIST).tar.gz
+
+# The Debian packages of what was committed, in build/deb, made without the network. What is compiled
+# into the hypervisor from other source packages goes along as two more tarballs (debian/README.source).
+DEB := build/deb
+ORIG := $(CURDIR)/$(DEB)/holdfast_$(VERSION).orig
+component = tar -C $(F) --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -czf $(ORIG)-$(1).tar.gz $(2)
+deb: build/setup-deb.mk $(F)/libfdt/.complete $(F)/zlib/.complete
+	@rm -rf $(DEB) && mkdir -p $(DEB)
+	@git archive --format=tar.gz --prefix=$(DIST)/ -o $(ORIG).tar.gz HEAD -- . ':!debian'
+	@$(call component,libfdt,$(patsubst $(F)/%,%,$(wildcard $(F)/libfdt/*.[ch])))
+	@$(call component,zlib,$(patsubst $(F)/%,%,$(wildcard $(F)/zlib/*.[ch])) zlib/LICENSE)
+	@tar -xzf $(ORIG).tar.gz -C $(DEB) && git archive HEAD debian | tar -x -C $(DEB)/$(DIST)
+	@for part in libfdt zlib; do tar -xzf $(ORIG)-$$part.tar.gz -C $(DEB)/$(DIST) || exit 1; done
+	$(say) DEB $(DEB)
+	@cd $(DEB)/$(DIST) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc >../build.log 2>&1 || \
+	    { tail -n 40 ../build.log; exit 1; }
+	@lintian --fail-on error $(DEB)/*.changes
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/tools/packages.py $(DEB)
 
 # What was committed, built in another directory, is the same bytes.
 reproducible: build/setup-build.mk $(HEADERS)
@@ -629,8 +655,9 @@ reproducible: build/setup-build.mk $(HEADERS)
 	@$(MAKE) --no-print-directory -s -C build/again GIT_NAME= all >/dev/null
 	@mv build/again/build/arm64 build/again/first && mv build/again build/once-more
 	@$(MAKE) --no-print-directory -s -C build/once-more GIT_NAME= all >/dev/null
+	@cmp build/once-more/first/holdfast.elf build/once-more/build/arm64/holdfast.elf
 	@cmp build/once-more/first/holdfast.bin build/once-more/build/arm64/holdfast.bin
-	@cd build/once-more/build/arm64 && sha256sum holdfast.bin
+	@cd build/once-more/build/arm64 && sha256sum holdfast.elf holdfast.bin
 	@rm -rf build/once-more
 
 # A debugger for the machine of `make run QEMU_FLAGS="-s -S"`. GUEST_ELF= adds a guest's symbols.
@@ -651,7 +678,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist reproducible gdb clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \

@@ -7,6 +7,7 @@
 #   scripts/setup.sh arm32              the compiler for ARCH=arm32
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
 #   scripts/setup.sh gdb                the debugger
+#   scripts/setup.sh deb                what makes Debian packages
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen armhf
 #                                       u-boot-rpi trusted-firmware
 #
@@ -150,8 +151,15 @@ level_run() {
 level_test() {
     level_run
     install_missing gcc libc6-dev libcmocka-dev libfdt-dev zlib1g-dev python3-pytest \
-        python3-pexpect python3-pytest-xdist clang lld clang-format clang-tidy cppcheck \
+        python3-pexpect python3-pytest-xdist groff-base clang lld clang-format clang-tidy cppcheck \
         "$(cross_libc)"
+}
+
+level_deb() {
+    level_build
+    level_arm32
+    install_missing build-essential gcc-aarch64-linux-gnu debhelper libfdt-dev zlib1g-dev lintian \
+        device-tree-compiler python3-yaml
 }
 
 level_gdb() { install_missing gdb-multiarch; }
@@ -356,7 +364,7 @@ exec 9>build/.setup.lock
 flock 9
 
 case "${1:-}" in
-build | run | test | proofs | arm32 | gdb)
+build | run | test | proofs | arm32 | gdb | deb)
     "level_$1"
     ;;
 fetch)

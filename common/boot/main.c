@@ -39,6 +39,7 @@
 #include <libfdt.h>
 
 extern char _start[], _end[];
+extern const char _build_id_note[];
 
 static paddr_t table_page(void) {
     return boot_mem_alloc(PAGE_SIZE, PAGE_SIZE);
@@ -74,9 +75,14 @@ static const void *find_fdt(paddr_t pa) {
     return fdt;
 }
 
+/* The linker's: an ELF note of 16 bytes and a hash of the whole build, of which half is enough. */
+static unsigned long long build_id(void) {
+    return fdt64_ld((const fdt64_t *)(_build_id_note + 16));
+}
+
 static void say_hello(paddr_t fdt_pa, const void *fdt) {
-    printk("Holdfast " HF_VERSION " at 0x%llx, device tree at 0x%llx (%u bytes)\n",
-           (unsigned long long)hv_image_pa, (unsigned long long)fdt_pa.pa,
+    printk("Holdfast " HF_VERSION " (build %016llx) at 0x%llx, device tree at 0x%llx (%u bytes)\n",
+           build_id(), (unsigned long long)hv_image_pa, (unsigned long long)fdt_pa.pa,
            (unsigned)fdt_totalsize(fdt));
     printk("command line: %s\n", fdt_bootargs(fdt));
 }

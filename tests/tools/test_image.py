@@ -464,7 +464,8 @@ def test_installed(machine, tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
     subprocess.run(["make", "-s", "install", f"DESTDIR={root}"], cwd=ROOT, check=True, capture_output=True, env=environment)
-    assert list((root / "boot").glob("holdfast-*.bin"))
+    assert len(list((root / "boot").glob("holdfast-*-arm64.bin"))) == 1
+    assert (root / "usr/share/man/man7/holdfast.7").is_file()
     (machine / "config").write_text(DEVICES)
     done = subprocess.run([root / "usr/bin/holdfast-image", machine / "config", "check"], capture_output=True, text=True)
     assert "Every domain would start." in done.stdout, done.stderr

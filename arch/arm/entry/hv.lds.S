@@ -16,7 +16,12 @@ SECTIONS
         . = ALIGN(4096);
     }
     _etext = .;
-    .rodata : ALIGN(4096) {
+    /* A section of its own, so that readelf and debuggers find it. */
+    .note.gnu.build-id : {
+        _build_id_note = .;
+        KEEP(*(.note.gnu.build-id))
+    }
+    .rodata : {
         *(.rodata .rodata.*)
         . = ALIGN(8);
         *(.rodata.symtab)
