@@ -321,17 +321,27 @@ test: build/setup-test.mk
 	@$(MAKE) --no-print-directory system
 	$(if $(TESTS),,@tests/matrix.py $(ARCH))
 
-# Unit tests run on the host. Each tests/unit/test_X.c names what it links on
-# a line "/* SOURCES: common/lib/fdt.c ... */".
-U := build/unit
+# Unit tests run on the host, once with the words of arm64 and once with those of arm32. Each
+# tests/unit/test_X.c names what it links on a line "/* SOURCES: common/lib/fdt.c ... */"; one that
+# says "/* ARCH: arm64 */" is of that architecture alone.
 HOST_CC := gcc
-HOST_CFLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+ifeq ($(ARCH),arm32)
+    U := build/unit-arm32
+    HOST_LIBS := $(F)/i386
+    # The asm/ of the kernel's headers; 64-bit members are aligned as on Arm.
+    HOST_WIDTH := -m32 -malign-double -idirafter /usr/include/$(shell gcc -print-multiarch 2>/dev/null) \
+        -Wno-overflow -L$(HOST_LIBS) -Wl,-rpath,$(CURDIR)/$(HOST_LIBS)
+else
+    U := build/unit
+endif
+HOST_CFLAGS := $(HOST_WIDTH) -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -DHF_HOST_TEST=1 -DHF_DEBUG=1 -Wall -Wextra -Werror \
     -Itests/fake/include -Itests/unit -Iinclude -Iarch/$(ARCH)/include -Iarch/arm/include -isystem build/include
 
-UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(shell grep -L '/\* ARCH: $(filter-out $(ARCH),arm64 arm32) ' \
+    $(wildcard tests/unit/test_*.c)))
 
-$(U)/%.o: %.c $(U)/.flags | build/include/.complete build/setup-test.mk
+$(U)/%.o: %.c $(U)/.flags | build/include/.complete build/setup-test.mk $(HOST_LIBS:%=%/.complete)
 	$(say) HOSTCC $<
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
@@ -339,7 +349,7 @@ $(U)/%.o: %.c $(U)/.flags | build/include/.complete build/setup-test.mk
 $(U)/.flags: FORCE
 	$(call stamp,$(HOST_CC) $(HOST_CFLAGS))
 
-ifneq ($(filter unit model $(U)/%,$(MAKECMDGOALS)),)
+ifneq ($(filter unit unit-% model $(U)/%,$(MAKECMDGOALS)),)
 define unit_test
     $(1)_OBJS := $$(patsubst %.c,$(U)/%.o,tests/unit/$(1).c \
         $$(shell sed -n 's|.*/\* SOURCES: *\(.*[^ ]\) *\*/.*|\1|p' tests/unit/$(1).c))
@@ -356,10 +366,14 @@ $(U)/%.passed: $(U)/%
 	@$< >$<.log 2>&1 || { cat $<.log; echo "FAILED: $*"; exit 1; }
 	@touch $@
 
-.PHONY: unit
-unit: $(UNIT_TESTS:%=$(U)/%.passed) build/tools/holdfast-check
+.PHONY: unit unit-width
+unit: unit-width build/tools/holdfast-check
+ifeq ($(ARCH)-$(shell uname -m),arm64-x86_64)
+	@$(MAKE) --no-print-directory ARCH=arm32 unit-width
+endif
+unit-width: $(UNIT_TESTS:%=$(U)/%.passed)
 	@cat $(UNIT_TESTS:%=$(U)/%.log) /dev/null | \
-	    awk '/\[  PASSED  \]/ { n += $$4 } END { print n + 0 " unit tests passed" }'
+	    awk '/\[  PASSED  \]/ { n += $$4 } END { print n + 0 " unit tests passed with $(ARCH)" }'
 
 # The hypervisor's reading of a device tree, as a program: holdfast-image --check runs it.
 CHECK := build/tools/holdfast-check
@@ -387,7 +401,7 @@ tools: build/setup-test.mk $(CHECK)
 coverage: build/setup-test.mk
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@rm -f build/coverage/*.passed
-	@$(MAKE) --no-print-directory U=build/coverage unit \
+	@$(MAKE) --no-print-directory U=build/coverage unit-width \
 	    HOST_CFLAGS='$(filter-out -O1 -fsanitize% -fno-sanitize%,$(HOST_CFLAGS)) -O0 --coverage -Wl,-u,__gcov_dump'
 	@$(PYTHON) tests/coverage/table.py build/coverage
 
@@ -669,7 +683,7 @@ gdb: build/setup-gdb.mk $(B)/holdfast.elf
 
 .PHONY: clean distclean help
 clean:
-	rm -rf build/arm64* build/arm32* build/tools build/unit build/coverage build/fuzz build/tests build/guests build/images \
+	rm -rf build/arm64* build/arm32* build/tools build/unit* build/coverage build/fuzz build/tests build/guests build/images \
 	    build/include build/libfdt build/zlib
 
 # Also what was fetched.

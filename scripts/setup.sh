@@ -9,7 +9,7 @@
 #   scripts/setup.sh gdb                the debugger
 #   scripts/setup.sh deb                what makes Debian packages
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen armhf
-#                                       u-boot-rpi trusted-firmware
+#                                       u-boot-rpi trusted-firmware i386
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -23,6 +23,7 @@ APT_DIR=build/apt
 FETCHED=build/fetched
 NATIVE=$(dpkg --print-architecture)
 CODENAME=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
+CBMC_SUITE=trixie
 QEMU_WANTED=8.1 # the first with stage 2 in the SMMUv3 model
 
 say() { echo "  SETUP   $*"; }
@@ -153,6 +154,10 @@ level_test() {
     install_missing gcc libc6-dev libcmocka-dev libfdt-dev zlib1g-dev python3-pytest \
         python3-pexpect python3-pytest-xdist groff-base clang lld clang-format clang-tidy cppcheck \
         "$(cross_libc)"
+    if [ "$NATIVE" = amd64 ]; then
+        # For gcc -m32. Not by gcc-multilib, which takes the compilers for Arm away.
+        install_missing "lib32gcc-$(gcc -dumpversion | cut -d. -f1)-dev" libc6-dev-i386
+    fi
 }
 
 level_deb() {
@@ -288,50 +293,58 @@ fetch_xen() {
     fi
 }
 
-# The 32-bit guests' kernel and busybox, with lists of their own: of the main suite alone.
-fetch_armhf() {
-    local top=$PWD/$APT_DIR/armhf package options
+# private_lists NAME SUITE ARCH: the main component of a suite, read as if the machine were an ARCH;
+# OPTIONS are those of apt for it.
+private_lists() {
+    local top=$PWD/$APT_DIR/$1
     need_lists
     mkdir -p "$top/lists/partial"
-    sed -n "/^deb .* $CODENAME main\$/s/arch=[^] ]*/arch=armhf/p" "$APT_DIR/sources.list" >"$top/sources.list"
-    options=("${APT_ARM64[@]}" -o "APT::Architecture=armhf" -o "APT::Architectures=armhf"
-        -o "Dir::Etc::sourcelist=$top/sources.list" -o "Dir::State::lists=$top/lists")
-    say "fetching the kernel and busybox for armhf"
-    apt-get "${options[@]}" update >>build/setup.log 2>&1 || die "the lists of armhf cannot be read"
-    package=$(apt-cache "${options[@]}" depends linux-image-armmp-lpae |
-        sed -n 's/^ *Depends: *\(linux-image-[^ ]*\).*/\1/p' | head -n 1)
-    [ -n "$package" ] || die "linux-image-armmp-lpae names no kernel package"
-    (cd "$WORK" && apt-get "${options[@]}" download "$package" busybox-static) >>build/setup.log 2>&1 ||
-        die "$package cannot be fetched for armhf (see build/setup.log)"
+    sed -n "s/^\(deb .* \)$CODENAME main\$/\1$2 main/p" "$APT_DIR/sources.list" |
+        sed "s/arch=[^] ]*/arch=$3/" >"$top/sources.list"
+    OPTIONS=("${APT[@]}" -o "APT::Architecture=$3" -o "APT::Architectures=$3"
+        -o "Dir::Etc::sourcelist=$top/sources.list" -o "Dir::State::lists=$top/lists"
+        -o "Dir::State::status=$PWD/$APT_DIR/status")
+    apt-get "${OPTIONS[@]}" update >>build/setup.log 2>&1 || die "the lists of $2 for $3 cannot be read"
+}
+
+# unpack_private PACKAGE...: of those lists, into $WORK/out
+unpack_private() {
+    local package
+    say "fetching $*"
+    (cd "$WORK" && apt-get "${OPTIONS[@]}" download "$@") >>build/setup.log 2>&1 ||
+        die "$* cannot be fetched (see build/setup.log)"
     mkdir "$WORK/out"
     for package in "$WORK"/*.deb; do
         dpkg-deb -x "$package" "$WORK/out"
     done
+}
+
+# The 32-bit guests' kernel and busybox.
+fetch_armhf() {
+    local package
+    private_lists armhf "$CODENAME" armhf
+    package=$(apt-cache "${OPTIONS[@]}" depends linux-image-armmp-lpae |
+        sed -n 's/^ *Depends: *\(linux-image-[^ ]*\).*/\1/p' | head -n 1)
+    [ -n "$package" ] || die "linux-image-armmp-lpae names no kernel package"
+    unpack_private "$package" busybox-static
     cp "$WORK"/out/boot/vmlinuz-* "$WORK/out/zImage"
 }
 
-CBMC_SUITE=trixie
+# The libraries of the unit tests for `gcc -m32`, with the names a linker looks for.
+fetch_i386() {
+    local library
+    private_lists i386 "$CODENAME" i386
+    unpack_private libcmocka0 libfdt1 zlib1g
+    find "$WORK/out" -name 'lib*.so.[0-9]' -exec cp -L '{}' "$WORK/out" \;
+    for library in cmocka fdt z; do
+        (cd "$WORK/out" && ln -s lib$library.so.? lib$library.so)
+    done
+}
 
 # With the C library it wants, and its loader; nothing of it is seen by other programs.
 fetch_cbmc() {
-    local top=$PWD/$APT_DIR/$CBMC_SUITE packages="cbmc minisat libc6 libstdc++6 libgcc-s1"
-    local package options
-    need_lists
-    mkdir -p "$top/lists/partial"
-    sed -n "s/^\(deb .* \)$CODENAME main\$/\1$CBMC_SUITE main/p" "$APT_DIR/sources.list" |
-        sed "s/arch=[^] ]*/arch=$NATIVE/" >"$top/sources.list"
-    options=("${APT[@]}" -o "Dir::Etc::sourcelist=$top/sources.list" -o "Dir::State::lists=$top/lists"
-        -o "Dir::State::status=$PWD/$APT_DIR/status")
-    say "fetching cbmc from $CBMC_SUITE"
-    apt-get "${options[@]}" update >>build/setup.log 2>&1 || die "the lists of $CBMC_SUITE cannot be read"
-    mkdir "$WORK/out"
-    for package in $packages; do
-        (cd "$WORK" && apt-get "${options[@]}" download "$package") >>build/setup.log 2>&1 ||
-            die "the package $package of $CBMC_SUITE cannot be fetched (see build/setup.log)"
-    done
-    for package in "$WORK"/*.deb; do
-        dpkg-deb -x "$package" "$WORK/out"
-    done
+    private_lists "$CBMC_SUITE" "$CBMC_SUITE" "$NATIVE"
+    unpack_private cbmc minisat libc6 libstdc++6 libgcc-s1
     cat >"$WORK/out/cbmc" <<'END'
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -371,7 +384,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | trusted-firmware | armhf) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | trusted-firmware | armhf | i386) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

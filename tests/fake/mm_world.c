@@ -40,7 +40,7 @@ void world_create(uint64_t base, uint64_t size) {
     frame_table_bytes =
         (ALIGN_UP(base + size, SECTION_BYTES) >> PAGE_SHIFT) * sizeof(struct page_info);
     frame_table_map = reserve(frame_table_bytes + MB(2));
-    fake_frame_table = (uint8_t *)ALIGN_UP((uintptr_t)frame_table_map, MB(2));
+    fake_frame_table = (uint8_t *)(uintptr_t)ALIGN_UP((uintptr_t)frame_table_map, MB(2));
     fake_frame_table_end = fake_frame_table + frame_table_bytes;
     /* Nothing may rely on memory being zero at boot. */
     memset(fake_ram, 0xa5, MIN(size, GARBAGE_MAX));

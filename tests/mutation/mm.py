@@ -22,7 +22,6 @@ CFLAGS = (
 # In the order of what finds most, soonest.
 TESTS = [
     "test_type_info",
-    "test_type_info32",
     "test_p2m_tracking",
     "test_p2m_ram",
     "test_p2m_shape",

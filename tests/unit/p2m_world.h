@@ -25,6 +25,7 @@
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
+#define GFN_LIMIT (sizeof(void *) == 8 ? 1ULL << 32 : 1ULL << 27)
 #define G0 0x40000ULL /* a domain's first RAM gfn */
 
 struct cpu_features cpu_features = {.pa_range_bits = 44, .vmid16 = true};

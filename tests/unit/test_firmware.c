@@ -93,7 +93,7 @@ static void current_psci(const char *compatible) {
     assert_int_equal(calls, 1);
     assert_logged("PSCI 1.1");
     assert_int_equal(firmware_cpu_on(0x80000001, paddr(0x123456000), 0xffff8000), 0);
-    assert_int_equal(called[0], PSCI_CPU_ON64);
+    assert_int_equal(called[0], sizeof(void *) == 8 ? PSCI_CPU_ON64 : PSCI_CPU_ON32);
     assert_int_equal(called[1], 0x80000001);
     assert_int_equal(called[2], 0x123456000);
     assert_int_equal(called[3], 0xffff8000);

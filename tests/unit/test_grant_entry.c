@@ -252,7 +252,7 @@ static void handles(void **state) {
     entry(0, 6)->hdr = (grant_entry_header_t){GTF_permit_access, 2};
     entry(0, 6)->full_page.frame = 0x40000;
     m[0] = (struct gnttab_map_grant_ref){
-        .host_addr = 0x70000000, .flags = GNTMAP_host_map, .ref = 6, .dom = 1};
+        .host_addr = 0x70000000, .flags = GNTMAP_host_map | GNTMAP_readonly, .ref = 6, .dom = 1};
     fail_zalloc = 1;
     assert_int_equal(grant_op(dom[1], GNTTABOP_map_grant_ref, m, 1), 0);
     assert_int_equal(m[0].status, GNTST_no_space);

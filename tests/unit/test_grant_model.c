@@ -111,6 +111,16 @@ static unsigned uses(unsigned granter, unsigned ref, bool writers_only) {
     return n;
 }
 
+/* Of one frame; with 32-bit words it soon is full. */
+#define MAX_WRITERS ((1u << PGT_COUNT_BITS) - 1)
+static unsigned writers(uint64_t mfn) {
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < MAX_MAPPED; i++)
+        n += mapping[i].live && !mapping[i].readonly && mapping[i].mfn == mfn;
+    return n;
+}
+
 /* ---- the granter's hand ---- */
 
 static void write_entry(unsigned d, unsigned ref) {
@@ -223,7 +233,7 @@ static int may_use(unsigned granter, unsigned user, unsigned ref, bool readonly,
             if (p->kind != OWN && (p->kind != OWN_RO || !readonly))
                 return GNTST_bad_page;
             f->mfn = p->mfn;
-            return 0;
+            return readonly || writers(p->mfn) < MAX_WRITERS ? 0 : GNTST_bad_page;
         }
     return GNTST_bad_page;
 }

@@ -1,3 +1,4 @@
+/* ARCH: arm64 */
 /* SOURCES: arch/arm64/guest/inject.c arch/arm64/guest/registers.c arch/arm/guest/aarch32.c */
 /* Exceptions put into guests: vector, saved and new state, syndrome; banked registers. */
 #include <setjmp.h>

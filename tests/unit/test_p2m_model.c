@@ -59,6 +59,7 @@ struct page_fact {
     unsigned refs, writers;
 };
 static struct fact fact[NR_DOMS][WINDOW];
+#define MAX_WRITERS ((1u << PGT_COUNT_BITS) - 1)
 static struct page_fact page_fact[FRAMES];
 static uint64_t tot[NR_DOMS];
 
@@ -446,7 +447,10 @@ static void op_hold(unsigned d) {
         return;
     pf(page_to_mfn(page).mfn)->refs++;
     held.writable[held.n] = rnd(2);
-    if (held.writable[held.n]) {
+    if (held.writable[held.n] && pf(page_to_mfn(page).mfn)->writers == MAX_WRITERS) {
+        CHECK(!get_page_writable(page));
+        held.writable[held.n] = false;
+    } else if (held.writable[held.n]) {
         CHECK(get_page_writable(page));
         pf(page_to_mfn(page).mfn)->writers++;
     }

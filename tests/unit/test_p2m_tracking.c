@@ -108,7 +108,7 @@ static void refused(void) {
     /* no such type, too high, too large */
     CHECK(p2m_map(&dom.p2m, gfn(5), page_to_mfn(mine), 0, P2M_INVALID) == -EINVAL);
     CHECK(p2m_map(&dom.p2m, gfn(5), page_to_mfn(mine), 0, P2M_NR_TYPES) == -EINVAL);
-    CHECK(p2m_map(&dom.p2m, gfn(1ULL << 32), page_to_mfn(mine), 0, P2M_XENHEAP_RW) == -EINVAL);
+    CHECK(p2m_map(&dom.p2m, gfn(GFN_LIMIT), page_to_mfn(mine), 0, P2M_XENHEAP_RW) == -EINVAL);
     CHECK(p2m_map(&dom.p2m, gfn(5), page_to_mfn(mine), 19, P2M_XENHEAP_RW) == -EINVAL);
     CHECK(dom.p2m.pool_free == table_pages);
     settled();
@@ -252,6 +252,8 @@ static void leaked_not_freed(void) {
     exit(0);
 }
 
+#define COUNT_MAX ((1u << PGT_COUNT_BITS) - 1)
+
 static void reference_count_is_full(void) {
     struct page_info *p;
 
@@ -263,10 +265,10 @@ static void reference_count_is_full(void) {
     p->count_info = (p->count_info & ~PGC_COUNT_MASK) | 1;
     CHECK(!get_page(p, &other.pages));
     CHECK((p->count_info & PGC_COUNT_MASK) == 1);
-    for (unsigned i = 0; i < 1023; i++)
+    for (unsigned i = 0; i < COUNT_MAX; i++)
         CHECK(get_page_writable(p));
     CHECK(!get_page_writable(p));
-    for (unsigned i = 0; i < 1023; i++)
+    for (unsigned i = 0; i < COUNT_MAX; i++)
         put_page_writable(p);
     xenheap_unshare(page_to_virt(p));
     finish();

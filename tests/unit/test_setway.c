@@ -18,8 +18,8 @@
 #include <asm/layout.h>
 
 /* Never touched, only named. */
-uint8_t *fake_ram = (uint8_t *)0x100000000000;
-uint64_t fake_ram_base = 0, fake_ram_size = 1ULL << 40;
+uint8_t *fake_ram = (uint8_t *)0x10000000;
+uint64_t fake_ram_base = 0x70000000, fake_ram_size = GB(1);
 uint8_t *fake_frame_table, *fake_frame_table_end;
 
 #define STEP_MAX (256u << 10)

@@ -233,7 +233,7 @@ static void test_direct_map(void **state) {
     assert_int_equal(p2m_populate(&dom.p2m, gfn(f + 4), 1), -ENOMEM);     /* in use */
     assert_int_equal(p2m_populate(&dom.p2m, gfn(f + 7), 1), 0);
     assert_int_equal(frame_at(&dom, f + 7).mfn, f + 7);
-    assert_int_equal(p2m_populate(&dom.p2m, gfn(1ULL << 27), 1), -ENOMEM); /* no frame at all */
+    assert_int_equal(p2m_populate(&dom.p2m, gfn(1ULL << 26), 1), -ENOMEM); /* no frame at all */
     assert_int_equal(p2m_populate(&dom.p2m, gfn(f + 5), 2), 0);
     assert_int_equal(dom.pages.reserve_pages, 0);
     assert_int_equal(p2m_audit(&dom.p2m), 0);

@@ -1,3 +1,4 @@
+/* ARCH: arm64 */
 /* SOURCES: arch/arm64/cpu/features.c arch/arm/cpu/features.c arch/arm/guest/idregs.c */
 /* SOURCES: arch/arm64/guest/vsysreg.c arch/arm/guest/sysreg.c arch/arm64/guest/vdebug.c */
 /* SOURCES: arch/arm/guest/vcp15.c arch/arm64/guest/registers.c arch/arm/guest/aarch32.c */

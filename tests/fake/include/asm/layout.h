@@ -13,13 +13,19 @@ extern uint8_t *fake_frame_table, *fake_frame_table_end;
 
 #define FRAMETABLE_VA ((uintptr_t)fake_frame_table)
 #define FRAMETABLE_END ((uintptr_t)fake_frame_table_end)
+/* Nothing is there in the tests' own address space: entries of tables only. */
+#if UINTPTR_MAX == UINT64_MAX
 #define VMAP_START 0x7d8000000000
-#define VMAP_END 0x7d8040000000
-#define VMAP_DYNAMIC (VMAP_START + 0x600000)
-
 #define HV_ROOT_LEVEL 0
 #define HV_VA_BITS 48
-#define MAPWIN_VA 0x7d8010000000
+#else
+#define VMAP_START 0xa0000000
+#define HV_ROOT_LEVEL 1
+#define HV_VA_BITS 32
+#endif
+#define VMAP_END (VMAP_START + 0x40000000)
+#define VMAP_DYNAMIC (VMAP_START + 0x600000)
+#define MAPWIN_VA (VMAP_START + 0x10000000)
 #define MAPWIN_SLOTS 8u
 
 /*
@@ -40,7 +46,7 @@ static inline void directmap_clip(uint64_t *start, uint64_t *end) {
 }
 /* A window is the fake RAM itself. */
 static inline bool va_is_direct(const void *va) {
-    uint64_t offset = (uint64_t)((const uint8_t *)va - fake_ram);
+    uint64_t offset = (uintptr_t)va - (uintptr_t)fake_ram;
 
     return offset >= fake_ram_size || paddr_is_direct(paddr(fake_ram_base + offset), 1);
 }
@@ -59,7 +65,7 @@ static inline void *phys_to_virt(paddr_t pa) {
     return fake_at(pa);
 }
 static inline paddr_t virt_to_phys(const void *va) {
-    uint64_t offset = (uint64_t)((const uint8_t *)va - fake_ram);
+    uint64_t offset = (uintptr_t)va - (uintptr_t)fake_ram;
 
     assert(offset < fake_ram_size);
     assert(paddr_is_direct(paddr(fake_ram_base + offset), 1));

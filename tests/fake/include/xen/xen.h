@@ -9,6 +9,13 @@
 #include_next <xen/xen.h>
 #undef __aarch64__
 #pragma pop_macro("__x86_64__")
+#elif defined(__i386__)
+#pragma push_macro("__i386__")
+#undef __i386__
+#define __arm__ 1
+#include_next <xen/xen.h>
+#undef __arm__
+#pragma pop_macro("__i386__")
 #else
 #include_next <xen/xen.h>
 #endif
