@@ -319,7 +319,7 @@ test: build/setup-test.mk
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory bench-gate
 	@$(MAKE) --no-print-directory system
-	$(if $(TESTS),,@tests/matrix.py $(ARCH))
+	$(if $(TESTS),,@tests/matrix.py $(ARCH) && tests/schema.py)
 
 # Unit tests run on the host, once with the words of arm64 and once with those of arm32. Each
 # tests/unit/test_X.c names what it links on a line "/* SOURCES: common/lib/fdt.c ... */"; one that
@@ -383,7 +383,7 @@ CHECK_SOURCES := $(wildcard tools/check/*.c) $(addprefix common/boot/, guests.c 
     boot_summary.c guest_devices.c guest_fdt.c guest_layout.c guest_sched.c builder.c modules.c static_mem.c \
     static_shm.c shm_map.c static_evtchn.c cpupools.c boot_mem_fdt.c image.c image_load.c \
     partial_tree.c) common/lib/fdt.c common/lib/spinlock.c common/mm/boot_mem.c \
-    common/core/iommu_fdt.c common/core/irq.c common/abi/policy.c common/virt/passthrough.c \
+    common/core/cmdline.c common/core/iommu_fdt.c common/core/irq.c common/abi/policy.c common/virt/passthrough.c \
     drivers/pci/pci.c drivers/pci/pci_fdt.c
 $(CHECK): $(CHECK_SOURCES) $(wildcard include/hv/*.h tools/check/*.h tools/check/include/asm/*.h) \
     | build/include/.complete build/setup-test.mk
@@ -629,6 +629,7 @@ install-tools: $(CHECK)
 	install -D -t $(DESTDIR)$(prefix)/bin scripts/holdfast-image scripts/holdfast-dt
 	install -D scripts/trace.py $(DESTDIR)$(prefix)/bin/holdfast-trace
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/holdfast/holdfast scripts/holdfast/*.py
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/holdfast/schema dts/schema/*.yaml
 	install -D -t $(DESTDIR)$(prefix)/libexec $(CHECK)
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man1 docs/man/*.1
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man7 docs/man/*.7

@@ -8,7 +8,7 @@ import struct
 import subprocess
 import tempfile
 
-from . import Refused, layout, tree
+from . import Refused, layout, schema, tree
 
 QEMU = "qemu-system-aarch64"
 QEMU_RAM = 0x40000000
@@ -255,6 +255,11 @@ def check(config, _, work):
         command += [hex(piece.address), os.path.relpath(piece.file)]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True)
     print(done.stdout, end="")
+    against = schema.findings([finished])
+    if against is None:
+        print("\nThe schema was not looked at: dt-validate (Debian's dt-schema) is not there.")
+    elif against[finished]:
+        print("\n" + "\n".join(f"schema: {said}" for said in against[finished]))
     if done.returncode:
         raise Refused(done.stderr.strip() or "check: not everything would start, see above")
     return "\nEvery domain would start."

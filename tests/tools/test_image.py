@@ -437,6 +437,18 @@ def test_check_finds(machine, old, new, said):
     assert re.search(r"\(HF\)   d[12]   (one|two) +not started\n", done.stdout)
 
 
+def test_check_reads_the_command_line(machine):
+    words = "bootargs: 'audit watchdog=2 iommu=both wacthdog=2 audit-every=many dtuart=/nowhere'\n"
+    done = make(machine, words + DEVICES, "check")
+    said = re.findall(r"\(HF\) (?:command line|error): (.*)", done.stdout)
+    assert said == [
+        'audit-every: expected a size such as 64M, got "many"',
+        'iommu: expected mirror or shared, got "both"',
+        "dtuart /nowhere: no such node; another console is looked for",
+        '"wacthdog=2" is not known, ignored',
+    ] and done.returncode == 1
+
+
 def test_check_before_making(machine):
     wrong = DEVICES.replace("[0x50000000, 32M]", "[0x90000000, 32M]")
     assert make(machine, wrong, "tftp", "out", "--check").returncode == 1

@@ -176,6 +176,7 @@ int main(int argc, char **argv) {
         if (!world_add_file(number(argv[i]), bytes, file_size))
             give_up("overlaps another file", argv[i + 1]);
     }
+    check_words(fdt);
     world_init(fdt);
     boot_mem_from_fdt(fdt, paddr(tree), paddr(hv), hv_size);
     static_heap_init(fdt);

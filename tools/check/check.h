@@ -11,6 +11,9 @@ void world_init(const void *fdt);
 /* Memory that Holdfast itself needs, about: the frame table and its own tables. */
 void world_take_overhead(void);
 
+/* Reports what is wrong with Holdfast's command line, as the boot would. */
+void check_words(const void *fdt);
+
 /* What was given to domains, in order; false past the last. */
 struct given {
     const struct domain *d;
