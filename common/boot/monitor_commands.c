@@ -147,9 +147,15 @@ static void cmd_registers(const struct monitor_args *args) {
 }
 
 static void cmd_memory(const struct monitor_args *args) {
+    struct heap_summary s;
+    uint64_t free_pages;
+
     (void)args;
-    printk("memory: %llu of %llu pages free\n", (unsigned long long)heap_free_pages(),
-           (unsigned long long)heap_total_pages());
+    heap_summarize(&s);
+    free_pages = s.fresh + s.clean + s.dirty;
+    printk("memory: %llu of %llu pages free: %llu never used, %llu cleared, %llu to be cleared\n",
+           (unsigned long long)free_pages, (unsigned long long)heap_total_pages(),
+           (unsigned long long)s.fresh, (unsigned long long)s.clean, (unsigned long long)s.dirty);
 }
 
 static void cmd_iommu(const struct monitor_args *args) {
@@ -213,7 +219,7 @@ const struct monitor_command monitor_commands[] = {
     {"domains", 'd', "[DOMAIN]", "state and pages", cmd_domains},
     {"help", 'h', "", "this list", cmd_help},
     {"iommu", 'i', "", "IOMMUs, the devices behind them, and their faults", cmd_iommu},
-    {"memory", 'm', "", "free pages of the machine", cmd_memory},
+    {"memory", 'm', "", "free pages of the machine, and which are cleared", cmd_memory},
     {"p2m", 'p', "[DOMAIN]", "what is mapped for the guest", cmd_p2m},
     {"pause", 0, "DOMAIN", "its vCPUs stop until unpaused as often", cmd_pause},
     {"registers", 'r', "[DOMAIN]", "of every vCPU, which stop for it", cmd_registers},

@@ -4,6 +4,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guests.h>
+#include <hv/mm.h>
 #include <hv/printk.h>
 #include <hv/restart.h>
 #include <hv/vcpu.h>
@@ -46,6 +47,7 @@ void restart_domain_alive(void) {
 
 void restart_boot_done(void) {
     release();
+    heap_scrub_start();
 }
 
 /* In a thread of its own: a large domain must not keep others from being buried. */

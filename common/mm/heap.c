@@ -1,4 +1,9 @@
-/* The heap: free blocks of 2^order frames in buddy lists, merged again when both halves are free.
+/*
+ * The heap: free blocks of 2^order frames in buddy lists, merged again when both halves are free.
+ *
+ * Each block knows which of its frames may not be zero: a range, which grows over clean frames when
+ * dirty ones are merged on both sides of them. Blocks that are clean stand at the head of their
+ * list, where allocations take them; the others at the tail, where idle CPUs look for work.
  */
 #include "heap.h"
 
@@ -14,26 +19,59 @@ static struct zone {
     uint32_t orders; /* bit n: free_list[n] is not empty */
 } zones[NR_ZONES] = {[0 ... NR_ZONES - 1] = {.free_list = {[0 ... MAX_ORDER] = PAGE_LIST_INIT}}};
 static uint64_t free_pages;
+static uint64_t dirty_pages; /* of them: in the ranges of their blocks; read without the lock */
+static bool scrubs;          /* set once */
 
-static void list_block(uint64_t n, unsigned order) {
+static void set_block(struct page_info *page, unsigned order, struct dirty d) {
+    page->u.block = (struct free_block){(uint8_t)order, d.first};
+    page->type_info = d.end;
+}
+
+static bool is_clean(struct dirty d) {
+    return d.first == d.end;
+}
+
+static void count_dirty(struct dirty d, int sign) {
+    WRITE_ONCE(dirty_pages, dirty_pages + (uint64_t)sign * (d.end - d.first));
+}
+
+/* Of a block whose upper half begins at frame `half`. */
+static struct dirty join(struct dirty lower, struct dirty upper, uint32_t half) {
+    if (is_clean(upper))
+        return lower;
+    return (struct dirty){is_clean(lower) ? half + upper.first : lower.first, half + upper.end};
+}
+static struct dirty lower_half(struct dirty d, uint32_t half) {
+    return (struct dirty){MIN(d.first, half), MIN(d.end, half)};
+}
+static struct dirty upper_half(struct dirty d, uint32_t half) {
+    return (struct dirty){MAX(d.first, half) - half, MAX(d.end, half) - half};
+}
+
+static void list_block(uint64_t n, unsigned order, struct dirty d) {
     struct page_info *page = frame_table + n;
     struct zone *z = &zones[heap_zone_of(n)];
 
     page->count_info = PGC_free;
-    page->u.owner = NULL;
-    page->u.order = order;
-    page_list_push(&z->free_list[order], page);
+    set_block(page, order, d);
+    if (is_clean(d))
+        page_list_push(&z->free_list[order], page);
+    else
+        page_list_append(&z->free_list[order], page);
     z->orders |= 1u << order;
 }
 
-/* Takes the block's mark away as well: only the first page of a free block carries it. */
-static void unlist_block(struct page_info *page, unsigned order) {
+/* Takes the block's mark away as well: only the first page of a free block carries it. What is
+ * dirty of it stays written there. */
+static struct dirty unlist_block(struct page_info *page, unsigned order) {
     struct zone *z = &zones[heap_zone_of(page_link(page))];
+    struct dirty d = heap_dirty(page);
 
     page_list_del(&z->free_list[order], page);
     if (page_list_empty(&z->free_list[order]))
         z->orders &= ~(1u << order);
     page->count_info = 0;
+    return d;
 }
 
 static bool is_free_block(uint64_t n, unsigned order) {
@@ -42,22 +80,29 @@ static bool is_free_block(uint64_t n, unsigned order) {
     /* Blocks below section size have their buddy in the same section. */
     if (order >= SECTION_ORDER && !fresh_is_formatted(n))
         return false;
-    return page->count_info == PGC_free && page->u.order == order;
+    return page->count_info == PGC_free && page->u.block.order == order;
 }
 
 static void free_block_locked(uint64_t n, unsigned order) {
+    struct dirty d = {0, 1u << order};
+
     BUG_ON(frame_table[n].count_info);
     free_pages += 1ULL << order;
     while (order < MAX_ORDER) {
-        uint64_t buddy = n ^ (1ULL << order);
+        uint32_t half = 1u << order;
+        uint64_t buddy = n ^ half;
+        struct dirty other;
 
         if (!is_free_block(buddy, order))
             break;
-        unlist_block(frame_table + buddy, order);
-        n &= ~(1ULL << order);
+        other = unlist_block(frame_table + buddy, order);
+        count_dirty(other, -1);
+        d = buddy < n ? join(other, d, half) : join(d, other, half);
+        n &= ~(uint64_t)half;
         order++;
     }
-    list_block(n, order);
+    count_dirty(d, 1);
+    list_block(n, order, d);
 }
 
 void heap_insert_locked(uint64_t first, uint64_t nr) {
@@ -77,6 +122,7 @@ void heap_insert_locked(uint64_t first, uint64_t nr) {
 static struct page_info *alloc_from(enum heap_zone zone, unsigned order) {
     struct zone *z = &zones[zone];
     struct page_info *page = NULL;
+    struct dirty d;
     unsigned have;
 
     if (order > MAX_ORDER)
@@ -85,9 +131,15 @@ static struct page_info *alloc_from(enum heap_zone zone, unsigned order) {
     if ((z->orders >> order) || fresh_grow_locked(order, zone)) {
         have = ffs64(z->orders >> order << order);
         page = page_list_first(&z->free_list[have]);
-        unlist_block(page, have);
-        while (have-- > order)
-            list_block((uint64_t)(page - frame_table) + (1ULL << have), have);
+        d = unlist_block(page, have);
+        while (have-- > order) {
+            uint32_t half = 1u << have;
+
+            list_block(page_link(page) + half, have, upper_half(d, half));
+            d = lower_half(d, half);
+            set_block(page, order, d);
+        }
+        count_dirty(d, -1);
         free_pages -= 1ULL << order;
     }
     spin_unlock(&heap_lock);
@@ -123,6 +175,59 @@ bool heap_format(uint64_t n) {
     ok = fresh_format_locked(n);
     spin_unlock(&heap_lock);
     return ok;
+}
+
+/* ---- scrubbing in idle time ---- */
+
+static struct page_info *find_dirty(struct page_list **list) {
+    for (unsigned i = 0; i < NR_ZONES; i++)
+        for (uint32_t orders = zones[i].orders; orders; orders &= orders - 1) {
+            struct page_list *l = &zones[i].free_list[ffs64(orders)];
+            struct page_info *page = frame_table + l->tail;
+
+            *list = l;
+            if (!is_clean(heap_dirty(page)))
+                return page;
+        }
+    return NULL;
+}
+
+/* A page at a time under the lock: taken out meanwhile, it would be missing to who needs the last.
+ */
+bool heap_scrub_step(void (*clear)(struct page_info *page)) {
+    struct page_info *page;
+    struct page_list *l;
+    struct dirty d;
+
+    if (likely(!READ_ONCE(dirty_pages)) || !READ_ONCE(scrubs) || !spin_trylock(&heap_lock))
+        return false;
+    page = find_dirty(&l);
+    if (page) {
+        d = heap_dirty(page);
+        clear(page + d.first++);
+        set_block(page, page->u.block.order, d);
+        WRITE_ONCE(dirty_pages, dirty_pages - 1);
+        if (is_clean(d)) {
+            page_list_del(l, page);
+            page_list_push(l, page);
+        }
+    }
+    spin_unlock(&heap_lock);
+    return page;
+}
+
+void heap_scrub_start(void) {
+    WRITE_ONCE(scrubs, true);
+}
+
+/* ---- what there is ---- */
+
+void heap_summarize(struct heap_summary *s) {
+    spin_lock(&heap_lock);
+    s->fresh = fresh_pages();
+    s->dirty = dirty_pages;
+    s->clean = free_pages - dirty_pages;
+    spin_unlock(&heap_lock);
 }
 
 uint64_t heap_free_pages(void) {

@@ -15,6 +15,10 @@ static inline enum heap_zone heap_zone_of(uint64_t n) {
     return paddr_is_direct(mfn_to_paddr(mfn(n)), PAGE_SIZE) ? ZONE_DIRECT : ZONE_OTHER;
 }
 
+/* Clears one dirty page of free memory, with the heap lock held. False: there is none, or somebody
+ * is at the heap. */
+bool heap_scrub_step(void (*clear)(struct page_info *page));
+
 /* All with the heap lock held. */
 /* Puts frames whose page_infos are formatted into the free lists. */
 void heap_insert_locked(uint64_t first, uint64_t nr);

@@ -1,11 +1,12 @@
-/* Giving a domain fresh RAM: from the heap or its own static memory, cleared, in the largest blocks
- * that alignment and heap allow. */
+/* Giving a domain fresh RAM: from the heap or its own static memory, in the largest blocks that
+ * alignment and heap allow; cleared now, unless an idle CPU has done so already. */
 #include <hv/bits.h>
 #include <hv/errno.h>
 #include <hv/mapwin.h>
 
 #include <asm/cache.h>
 
+#include "heap.h"
 #include "p2m_internal.h"
 #include "static_mem.h"
 
@@ -22,11 +23,11 @@ static void clear_memory(char *va, uint64_t size) {
         dcache_clean_inval_poc(va, size);
 }
 
-static void scrub(struct page_info *page, unsigned order) {
-    paddr_t pa = mfn_to_paddr(page_to_mfn(page));
-    uint64_t left = PAGE_SIZE << order;
+static void scrub(struct page_info *page, struct dirty d) {
+    paddr_t pa = mfn_to_paddr(page_to_mfn(page + d.first));
+    uint64_t left = (uint64_t)(d.end - d.first) << PAGE_SHIFT;
 
-    for (;;) {
+    while (left) {
         uint64_t n = mapwin_reach(pa, MIN(left, SCRUB_STEP));
         char *va = mapwin_map(pa);
 
@@ -42,6 +43,17 @@ static void scrub(struct page_info *page, unsigned order) {
 
 void p2m_clear_page(void *va) {
     clear_memory(va, PAGE_SIZE);
+}
+
+static void clear_free_page(struct page_info *page) {
+    void *va = mapwin_map_page(page);
+
+    clear_memory(va, PAGE_SIZE);
+    mapwin_unmap(va);
+}
+
+bool heap_scrub_idle(void) {
+    return heap_scrub_step(clear_free_page);
 }
 
 static struct page_info *alloc_largest(unsigned *order) {
@@ -60,14 +72,15 @@ static void free_block(struct domain_pages *owner, struct page_info *page, unsig
 }
 
 static int populate_block(struct p2m *p2m, gfn_t g, unsigned *order) {
+    bool is_static = p2m->owner->has_static;
     struct page_info *page =
-        likely(!p2m->owner->has_static) ? alloc_largest(order) : static_take(p2m->owner, g, order);
+        likely(!is_static) ? alloc_largest(order) : static_take(p2m->owner, g, order);
     uint64_t nr = 1ULL << *order;
     int rc;
 
     if (!page)
         return -ENOMEM;
-    scrub(page, *order);
+    scrub(page, likely(!is_static) ? heap_dirty(page) : (struct dirty){0, (uint32_t)nr});
     rc = domain_assign_pages(p2m->owner, page, *order);
     if (rc) {
         free_block(p2m->owner, page, *order);

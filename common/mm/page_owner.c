@@ -18,10 +18,6 @@ static void append_chain(struct page_list *l, struct page_info *first, struct pa
     l->tail = page_link(last);
 }
 
-void page_list_append(struct page_list *l, struct page_info *page) {
-    append_chain(l, page, page);
-}
-
 /* ---- a domain's pages ---- */
 
 void domain_pages_init(struct domain_pages *p, uint16_t domid, uint64_t max_pages) {

@@ -333,6 +333,7 @@ static void put_to_rest(struct domain *d) {
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
     domain_destroy(d);
+    sched_stir_idle(); /* there is memory to be cleared */
     trace(TRACE_DOMAIN, TRACE_WHO(o.id, 0), DOMAIN_DEAD, o.reason);
     if (death_hook)
         death_hook(&o);

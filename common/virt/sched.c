@@ -366,7 +366,8 @@ static void refill(void *arg) {
 static void idle_step(void) {
     if (!this_cpu(softirq_pending)) {
         WRITE_ONCE(this_cpu(runqueue).idles, true);
-        cpu_wait_for_interrupt();
+        if (!heap_scrub_idle())
+            cpu_wait_for_interrupt();
         WRITE_ONCE(this_cpu(runqueue).idles, false);
         irq_dispatch();
     }
@@ -621,6 +622,12 @@ void sched_init_cpu(void) {
     cpupool_add_cpu(rq);
     timer_init(&rq->slice, slice_expired, rq);
     current = &rq->idle;
+}
+
+void sched_stir_idle(void) {
+    for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
+        if (READ_ONCE(per_cpu(runqueue, cpu).idles))
+            cpu_kick(cpu);
 }
 
 void sched_idle(void) {

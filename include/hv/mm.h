@@ -52,6 +52,15 @@ void *xenheap_alloc(unsigned order);
 void xenheap_free(void *va, unsigned order);
 uint64_t heap_free_pages(void);
 uint64_t heap_total_pages(void);
+/* Free pages: never used, to be cleared before use (some of them may be clean), and clean. */
+struct heap_summary {
+    uint64_t fresh, dirty, clean;
+};
+void heap_summarize(struct heap_summary *s);
+/* From now on idle CPUs clear what is free and dirty: not while the machine boots. */
+void heap_scrub_start(void);
+/* An idle CPU clears one page of it; false: nothing to do. */
+bool heap_scrub_idle(void);
 
 /* ---- small objects: zeroed, 16-byte aligned; larger than a page goes to xenheap_alloc ---- */
 void *hv_zalloc(size_t size);

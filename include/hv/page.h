@@ -30,12 +30,14 @@
 struct page_info {
     uint32_t next, prev; /* links of whichever list it is on */
     count_info_t count_info;
-    type_info_t type_info;
+    type_info_t type_info; /* of a free block, in its first page: where its dirty frames end */
     union {
         struct domain_pages *owner; /* of a page in use; NULL: the hypervisor's */
-        uint32_t order;             /* of a free block, in its first page */
-        uint32_t used;              /* entries in use of a stage-2 table */
-        uint32_t slab;              /* state of a page of small objects */
+        struct free_block {
+            uint32_t order : 8, dirty_first : 24;
+        } block;       /* of a free block, likewise */
+        uint32_t used; /* entries in use of a stage-2 table */
+        uint32_t slab; /* state of a page of small objects */
     } u;
 };
 _Static_assert(sizeof(struct page_info) <= (sizeof(void *) == 8 ? 32 : 24), "cost per page of RAM");
@@ -71,7 +73,15 @@ static inline void page_list_push(struct page_list *l, struct page_info *page) {
         frame_table[l->head].prev = page_link(page);
     l->head = page_link(page);
 }
-void page_list_append(struct page_list *l, struct page_info *page);
+static inline void page_list_append(struct page_list *l, struct page_info *page) {
+    page->next = PAGE_LINK_NONE;
+    page->prev = l->tail;
+    if (l->tail == PAGE_LINK_NONE)
+        l->head = page_link(page);
+    else
+        frame_table[l->tail].next = page_link(page);
+    l->tail = page_link(page);
+}
 /* All from first to last, which stand together in the list. */
 static inline void page_list_cut(struct page_list *l, struct page_info *first,
                                  struct page_info *last) {
@@ -105,9 +115,17 @@ static inline struct page_info *page_list_next(const struct page_info *page) {
 /* ---- heap: blocks of 2^order frames, any contents ---- */
 #define MAX_ORDER 18u /* 1 GiB */
 /* NULL when there is none; one that is not in the direct map, as long as there is. Nothing of the
- * page_infos is set but what marks them as not free. */
+ * page_infos is set but what marks them as not free, and what heap_dirty() reads. */
 struct page_info *heap_alloc(unsigned order);
 struct page_info *heap_alloc_direct(unsigned order); /* one that is */
+/* The frames [first, end) of a block just allocated: all others are zero, for who looks past the
+ * caches as well. */
+struct dirty {
+    uint32_t first, end;
+};
+static inline struct dirty heap_dirty(const struct page_info *page) {
+    return (struct dirty){page->u.block.dirty_first, (uint32_t)page->type_info};
+}
 void heap_free(struct page_info *page, unsigned order);
 /* nr frames from page on, any number, any alignment. */
 void heap_free_run(struct page_info *page, uint64_t nr);

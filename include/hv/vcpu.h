@@ -74,6 +74,7 @@ DECLARE_PER_CPU(struct vcpu *, current_vcpu);
 void sched_init(void);     /* once */
 void sched_init_cpu(void); /* makes the calling context this CPU's idle thread, on that stack */
 void sched_idle(void) __noreturn; /* the idle thread's body */
+void sched_stir_idle(void);       /* CPUs that sleep look whether there is memory to be cleared */
 /* Gives a new vCPU its stack, the usual parameters and its first CPU (the one with the fewest);
  * OFFLINE. 0, -ENOMEM, -EBUSY (see sched_configure()). Undone by sched_remove(). */
 int sched_add(struct vcpu *v) __must_check;

@@ -1,8 +1,10 @@
-/* Says whether its image is as it was built, destroys all of its memory, and resets itself. */
+/* Says whether its image is as it was built and the memory behind it zero, destroys all of its memory,
+ * and resets itself. */
 #include "guest.h"
 
     image_header
 start:
+    mov x9, x0                      /* its device tree */
     adr x4, pattern
     adr x5, pattern_end
     mov x6, #0
@@ -13,7 +15,19 @@ start:
     cmp x4, x5
     b.ne 1b
     say "image intact\n"
+    adr x4, image_end
+    mov x5, #0x41000000
+    cmp x9, x4
+    csel x5, x9, x5, hi
+1:  ldr x7, [x4], #8
+    cbnz x7, not_zero
+    cmp x4, x5
+    b.lo 1b
+    say "memory zero\n"
     b destroy
+not_zero:
+    say "memory not zero\n"
+    power_off
 changed:
     say "image changed\n"
     power_off

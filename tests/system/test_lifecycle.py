@@ -61,13 +61,15 @@ def test_ends_and_what_follows():
 
 
 def test_each_life_starts_from_the_original():
-    """A guest destroys all of its memory before it resets itself, and finds its image whole again."""
+    """A guest destroys all of its memory before it resets itself, and finds its image whole again and the
+    rest zero; the other CPU clears what is free meanwhile."""
     with Machine("scribble", [bare("scribble", "scribble.bin"), bare("idle", "idle.bin")]) as machine:
-        for _ in range(3):
+        for _ in range(5):
             machine.expect("image intact")
+            machine.expect("memory zero")
             machine.expect(r"\(HF\) d1: scribble: reboots")
         log = machine.log()
-    assert "image changed" not in log
+    assert "image changed" not in log and "memory not zero" not in log
 
 
 def test_a_domain_watchdog():
@@ -79,3 +81,9 @@ def test_a_domain_watchdog():
             machine.expect(r"\(d1\) 00000001")
             machine.expect(r"\(HF\) d1: watched: a watchdog of the domain fired")
             machine.expect(r"\(HF\) " + end)
+        # Nobody wants the CPUs any more: what the dead had is cleared.
+        dirty = None
+        while dirty != "0":
+            machine.send("m")
+            cleared, dirty = machine.expect(r"(\d+) cleared, (\d+) to be cleared").groups()
+    assert int(cleared) >= 4096

@@ -549,6 +549,8 @@ static unsigned random_length(void) {
 }
 
 static void one_operation(unsigned d, unsigned i, unsigned nr) {
+    for (unsigned n = rnd(32); n && heap_scrub_idle(); n--)
+        ;
     switch (rnd(20)) {
     case 0:
     case 1:
@@ -666,6 +668,7 @@ static void run(void) {
     fake_direct_end = GB(1);
     world_boot(BASE, RAM);
     p2m_global_init();
+    heap_scrub_start();
     heap_total = heap_free_pages();
     for (uint64_t n = 0; n < FRAMES; n++)
         page_fact[n].owner = -1;

@@ -15,9 +15,9 @@
 #include <hv/bits.h>
 #include <hv/errno.h>
 
-#include "child.h"
-
+#include "../../common/mm/heap.h"
 #include "../fake/mm_world.h"
+#include "child.h"
 
 #define BASE 0x40000000ULL
 /* What the address space of the test has room for; none of it is touched. */
@@ -59,19 +59,36 @@ static void in_child(void (*fn)(void)) {
     assert_int_equal(status, 0);
 }
 
-/* What is handed out, frame by frame. */
-static uint8_t *owned;
+/* What is handed out, and what was cleared since, frame by frame. */
+static uint8_t *owned, *cleared;
 static uint64_t frames;
 
-static void claim(struct page_info *page, unsigned order) {
-    uint64_t n = page_to_mfn(page).mfn - (BASE >> PAGE_SHIFT);
+static uint64_t index_of(const struct page_info *page) {
+    return page_to_mfn(page).mfn - (BASE >> PAGE_SHIFT);
+}
+
+/* Also says how many of its frames are to be cleared. */
+static uint64_t claim(struct page_info *page, unsigned order) {
+    struct dirty d = heap_dirty(page);
+    uint64_t n = index_of(page);
 
     CHECK(!(page_to_mfn(page).mfn & ((1ULL << order) - 1)));
+    CHECK(d.first <= d.end && d.end <= 1ULL << order);
+    for (uint64_t i = 0; i < 1ULL << order; i++) {
+        CHECK((i >= d.first && i < d.end) || cleared[n + i]);
+        cleared[n + i] = 0;
+    }
     for (uint64_t i = n; i < n + (1ULL << order); i++) {
         CHECK(i < frames);
         CHECK(!owned[i]);
         owned[i] = 1;
     }
+    return d.end - d.first;
+}
+
+static void clear(struct page_info *page) {
+    CHECK(!owned[index_of(page)]);
+    cleared[index_of(page)] = 1;
 }
 static void unclaim(struct page_info *page, unsigned order) {
     memset(owned + (page_to_mfn(page).mfn - (BASE >> PAGE_SHIFT)), 0, 1UL << order);
@@ -79,6 +96,7 @@ static void unclaim(struct page_info *page, unsigned order) {
 static void boot(uint64_t size) {
     frames = size >> PAGE_SHIFT;
     owned = calloc(1, frames);
+    cleared = calloc(1, frames);
     world_create(BASE, size);
     CHECK(boot_mem_add(paddr(BASE), size) == 0);
 }
@@ -178,7 +196,7 @@ static void garbage_that_looks_free(void) {
     for (uint64_t i = 0; i < frames; i++) {
         page = frame_table + (BASE >> PAGE_SHIFT) + i;
         page->count_info = PGC_free;
-        page->u.order = 12;
+        page->u.block.order = 12;
         page->next = page->prev = PAGE_LINK_NONE;
     }
     page_alloc_init();
@@ -199,13 +217,84 @@ static void garbage_that_looks_free(void) {
     CHECK(total == 0);
 }
 
+static uint64_t dirty_pages(void) {
+    struct heap_summary s;
+
+    heap_summarize(&s);
+    CHECK(s.fresh + s.dirty + s.clean == heap_free_pages());
+    return s.dirty;
+}
+
+/* Each step clears one page of what was to be cleared, until all is. */
+static void scrub_all(void) {
+    for (uint64_t left = dirty_pages(); left--;) {
+        CHECK(heap_scrub_step(clear));
+        CHECK(dirty_pages() == left);
+    }
+    CHECK(!heap_scrub_step(clear));
+}
+
+/* Blocks of 8 pages are taken until it is this one: how many of its pages are to be cleared. */
+static uint64_t cost_of(const struct page_info *wanted) {
+    for (;;) {
+        struct page_info *page = heap_alloc(3);
+        uint64_t cost;
+
+        CHECK(page);
+        cost = claim(page, 3);
+        if (page == wanted)
+            return cost;
+        CHECK(cost == 0);
+    }
+}
+
+static void put_back(struct page_info *page) {
+    unclaim(page, 3);
+    heap_free(page, 3);
+}
+
+static void idle_cpus_clear(void) {
+    struct page_info *block[8];
+
+    boot(MB(256));
+    page_alloc_init();
+    for (unsigned i = 0; i < ARRAY_SIZE(block); i++)
+        CHECK(claim(block[i] = heap_alloc(3), 3) == 8);
+    CHECK(!heap_scrub_step(clear)); /* the machine still boots */
+    heap_scrub_start();
+    scrub_all();
+    /* The clean blocks come first; what comes back is dirty, and no more than that. */
+    put_back(block[1]);
+    CHECK(dirty_pages() == 8);
+    CHECK(cost_of(block[1]) == 8);
+    scrub_all();
+    /* A block that is half cleared stays so, until its other half was. */
+    put_back(block[1]);
+    for (unsigned i = 0; i < 4; i++)
+        CHECK(heap_scrub_step(clear));
+    CHECK(cost_of(block[1]) == 4);
+    /* One page that joins seven clean ones is all there is to do. */
+    put_back(block[3]);
+    scrub_all();
+    CHECK(cost_of(block[3]) == 0);
+    heap_free_run(block[3] + 1, 7);
+    unclaim(block[3], 3);
+    owned[index_of(block[3])] = 1;
+    scrub_all();
+    owned[index_of(block[3])] = 0;
+    heap_free(block[3], 0);
+    CHECK(dirty_pages() == 1);
+    CHECK(cost_of(block[3]) == 1);
+}
+
 static void random_against_a_map(void) {
     struct {
         struct page_info *page;
         unsigned order;
     } have[512];
     unsigned n = 0;
-    uint64_t total, out = 0;
+    uint64_t total, out = 0, fresh;
+    struct page_info *page;
 
     boot(MB(320));
     for (unsigned i = 0; i < 10; i++) {
@@ -215,8 +304,11 @@ static void random_against_a_map(void) {
         owned[at >> 12] = 1;
     }
     page_alloc_init();
+    heap_scrub_start();
     total = heap_free_pages();
     for (unsigned i = 0; i < 200000; i++) {
+        for (unsigned steps = (unsigned)rand() % 32; steps && heap_scrub_step(clear); steps--)
+            ;
         if (n < ARRAY_SIZE(have) && rand() % 2) {
             unsigned order = rand() % 8 ? (unsigned)rand() % 5 : (unsigned)rand() % 15;
             struct page_info *page = heap_alloc(order);
@@ -239,10 +331,18 @@ static void random_against_a_map(void) {
             have[k] = have[--n];
         }
         CHECK(heap_free_pages() == total - out);
+        (void)dirty_pages();
     }
-    while (n--)
+    while (n--) {
+        unclaim(have[n].page, have[n].order);
         heap_free(have[n].page, have[n].order);
+    }
     CHECK(heap_free_pages() == total);
+    scrub_all();
+    fresh = fresh_pages();
+    for (unsigned order = 0; order <= MAX_ORDER; order++)
+        while ((page = heap_alloc(order)) && fresh_pages() == fresh)
+            CHECK(claim(page, order) == 0);
     world_check_locks();
 }
 
@@ -276,7 +376,7 @@ static void two_zones(void) {
     total = heap_free_pages();
     ours = xenheap_alloc(0);
     CHECK(ours && virt_to_phys(ours).pa < fake_direct_end);
-    claim(virt_to_page(ours), 0);
+    owned[index_of(virt_to_page(ours))] = 1;
     for (unsigned order = MAX_ORDER + 1; order-- > 0;) {
         while ((page = heap_alloc(order)) &&
                mfn_to_paddr(page_to_mfn(page)).pa >= fake_direct_end) {
@@ -355,6 +455,7 @@ CHILD(reserved_is_never_given)
 CHILD(every_page_once)
 CHILD(one_gigabyte)
 CHILD(garbage_that_looks_free)
+CHILD(idle_cpus_clear)
 CHILD(random_against_a_map)
 CHILD(two_banks)
 CHILD(two_zones)
@@ -368,6 +469,7 @@ int main(void) {
         cmocka_unit_test(test_every_page_once),
         cmocka_unit_test(test_one_gigabyte),
         cmocka_unit_test(test_garbage_that_looks_free),
+        cmocka_unit_test(test_idle_cpus_clear),
         cmocka_unit_test(test_random_against_a_map),
         cmocka_unit_test(test_two_banks),
         cmocka_unit_test(test_two_zones),

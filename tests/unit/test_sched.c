@@ -83,6 +83,7 @@ int p2m_init(struct p2m *p2m, struct domain *d, uint32_t pool_pages) {
 
 int p2m_relinquish(struct p2m *p2m) {
     (void)p2m;
+    dirty += rnd(8);
     return turning && rnd(3) ? -EAGAIN : 0;
 }
 
