@@ -1,4 +1,5 @@
 """Each configuration of dts/ starts and does what its head says. (linux.yaml: test_boot.py, by U-Boot.)"""
+import re
 import shlex
 import subprocess
 
@@ -48,6 +49,12 @@ def test_shared_memory():
         linux.run("busybox devmem 0x601ffff8 64 0x1122334455667788")
         assert linux.run("busybox devmem 0x601ffff8 64") == "0x1122334455667788"
         assert linux.run("tr '\\0' ' ' </proc/device-tree/reserved-memory/xen-shmem@60000000/xen,id") == "mailbox"
+
+
+def test_gicv2():
+    with example("gicv2") as machine:
+        up(machine, 1, "linux").run("grep GIC-0 /proc/interrupts")  # Linux's name of one at EL1
+    assert re.search(r"\(HF\) [^\n]*GICv2", machine.log())
 
 
 def test_passthrough():
