@@ -71,6 +71,6 @@ def test_bootm_of_a_uimage():
     # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.
     hardware = {"machine": "highmem-ecam=off", "options": options}
     with machine32("arm32-uimage", [bare("one")], boot="u-boot", u_boot_commands=start, **hardware) as machine:
-        machine.expect(rf"\(HF\) Holdfast \S+ at {at}, ")
+        machine.expect(rf"\(HF\) Holdfast \S+ \(build \w+\) at {at}, ")
         machine.expect(r"\(d1\) zImage runs")
         assert machine.wait_exit() == 0
