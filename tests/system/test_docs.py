@@ -1,5 +1,7 @@
 """The examples of the documentation do what the text says."""
 import re
+import subprocess
+import time
 
 from machine import BUILD, HOLDFAST, INITRD, LINUX, ROOT, Domain, Machine
 
@@ -83,6 +85,29 @@ def test_the_breakpoint_of_the_porting_guide():
     assert first >> 26 == 0b000101
     entry = 0x40200000 + 4 * (first & 0x3FFFFFF)
     assert f"(gdb) hbreak *{entry:#x}\n" in (ROOT / "docs/porting.md").read_text(encoding="utf-8")
+
+
+def test_the_debugger_of_the_porting_guide():
+    """Its commands, on a machine that waits for them, stop where the text says."""
+    text = (ROOT / "docs/porting.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^ +\(gdb\) (.*)$", text, re.M)
+    assert commands.count("continue") == 2 and commands[0] == "target remote :1234"
+    machine = Machine("docs-gdb", [])
+    port = (machine.directory / "gdb").relative_to(ROOT)  # short enough for a socket's name
+    (ROOT / port).unlink(missing_ok=True)
+    machine.command += ["-S", "-gdb", f"unix:{port},server=on,wait=off"]
+    commands[0] = f"target remote {port}"
+    commands.insert(commands.index("continue") + 1, "x/wx $x0")
+    gdb = ["gdb-multiarch", "-nx", "-batch", str(HOLDFAST.with_suffix(".elf"))]
+    gdb += [word for command in commands + ["continue"] for word in ("-ex", command)]
+    with machine:
+        for _ in range(600):
+            if (ROOT / port).exists():
+                break
+            time.sleep(0.1)
+        said = subprocess.run(gdb, cwd=ROOT, capture_output=True, text=True, timeout=120).stdout
+    stops = re.findall(r"Breakpoint [\d.]+, (?:0x\w+ in )?(\w+)|:\s+(0xedfe0dd0)$", said, re.M)
+    assert ["".join(stop) for stop in stops] == ["primary_entry", "0xedfe0dd0", "hv_main", "gic_probe"], said
 
 
 def test_the_devices_of_the_board_notes():
