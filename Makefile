@@ -703,5 +703,6 @@ help:
 	    '  PROFILE=linux       the machine of make run: a file of dts/, without .yaml' \
 	    '  HV_BOOTARGS=        command line of Holdfast in make run' \
 	    '  QEMU_FLAGS=         more options for QEMU in make run' \
+    '  PANES=              1: make run in tmux, a pane for each domain; 0: never (inside tmux it is the default)' \
 	    '  TESTS=              arguments for pytest in make test and make system' \
     '  T=                  seconds for each target of make fuzz'

@@ -152,7 +152,8 @@ level_run() {
 level_test() {
     level_run
     install_missing gcc libc6-dev libcmocka-dev libfdt-dev zlib1g-dev python3-pytest \
-        python3-pexpect python3-pytest-xdist groff-base dt-schema gdb-multiarch clang lld clang-format clang-tidy cppcheck \
+        python3-pexpect python3-pytest-xdist groff-base tmux dt-schema gdb-multiarch \
+        clang lld clang-format clang-tidy cppcheck \
         "$(cross_libc)"
     if [ "$NATIVE" = amd64 ]; then
         # For gcc -m32. Not by gcc-multilib, which takes the compilers for Arm away.

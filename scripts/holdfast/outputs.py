@@ -6,9 +6,10 @@ import shlex
 import shutil
 import struct
 import subprocess
+import sys
 import tempfile
 
-from . import Refused, layout, schema, tree
+from . import Refused, layout, panes, schema, tree
 
 QEMU = "qemu-system-aarch64"
 QEMU_RAM = 0x40000000
@@ -271,12 +272,22 @@ HELLO = """
   poweroff in every guest to end.
 """
 
+HELLO_PANES = """
+  This pane is Holdfast's, and each domain has one of its own. Type poweroff in
+  every guest to end. PANES=0 in the environment shows all in one.
+"""
+
 
 def boot(config, output, more):
     """Makes a disk image and starts it by U-Boot in QEMU, on this terminal; does not return."""
+    if panes.wanted() and "TMUX" not in os.environ:
+        sys.exit(panes.in_new_tmux(sys.argv))
     disk(config, output)
-    print(HELLO, flush=True)
+    print(HELLO_PANES if panes.wanted() else HELLO, flush=True)
     u_boot = f"/usr/lib/u-boot/{layout.hypervisor(config.holdfast)[0].u_boot}/u-boot.bin"
     command = [QEMU, *qemu_hardware(config), *TERMINAL, "-bios", u_boot, *more]
     command += ["-drive", f"if=none,id=disk,format=raw,file={output},readonly=on"]
-    os.execvp(QEMU, [*command, "-device", "virtio-blk-pci,drive=disk"])
+    command += ["-device", "virtio-blk-pci,drive=disk"]
+    if panes.wanted():
+        sys.exit(panes.run(command, [domain.name for domain in config.domains]))
+    os.execvp(QEMU, command)

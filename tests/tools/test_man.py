@@ -20,7 +20,7 @@ def text(page):
 def test_page(page):
     assert f" {page.stem} - " in text(page)
     for name, section in re.findall(r"^\.BR ([\w\\-]+) \((\d)\)", page.read_text(), re.M):
-        assert (ROOT / f"docs/man/{name.replace(chr(92), '')}.{section}").exists()
+        assert not name.startswith("holdfast") or (ROOT / f"docs/man/{name.replace(chr(92), '')}.{section}").exists()
 
 
 @pytest.mark.parametrize("tool", ["holdfast-image", "holdfast-dt"])
