@@ -9,15 +9,17 @@
 #define SLICE_NS 5000000ULL   /* among fair ones that wait for each other */
 #define SLEEPER_NS 5000000ULL /* how much of the time it slept a vCPU is still owed */
 #define PREEMPT_NS 1000000ULL /* ahead by less does not interrupt */
+#define SIBLING_NS 200000ULL  /* until then one that wakes lets its sibling run */
 #define INVERSE_SHIFT 16
 #define RAN_MAX (1ULL << 38) /* at once: times the largest inverse it fits into 64 bits */
 
-static uint64_t slice, sleeper, preempt; /* in ticks */
+static uint64_t slice, sleeper, preempt, sibling; /* in ticks */
 
 void rq_init(struct runqueue *rq) {
     slice = ns_to_ticks(SLICE_NS);
     sleeper = ns_to_ticks(SLEEPER_NS);
     preempt = ns_to_ticks(PREEMPT_NS);
+    sibling = ns_to_ticks(SIBLING_NS);
     spin_lock_init(&rq->lock, RANK_SCHED, "runqueue");
     list_init(&rq->realtime);
     list_init(&rq->fair);
@@ -52,6 +54,12 @@ bool rq_preempts(const struct vcpu *waiting, const struct vcpu *curr) {
     if (x->p.realtime || y->p.realtime)
         return rq_before(waiting, curr);
     return earlier(x->vtime + preempt, y->vtime);
+}
+
+uint64_t rq_grace(const struct vcpu *waiting, const struct vcpu *curr) {
+    bool related = curr->domain && curr->domain == waiting->domain;
+
+    return related && !waiting->sched.p.realtime ? sibling : 0;
 }
 
 /* Time has passed for the queue when it has for the last of those who want to run, curr among them:

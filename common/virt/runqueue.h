@@ -50,6 +50,9 @@ void rq_charge(struct runqueue *rq, uint64_t now);
 bool rq_before(const struct vcpu *a, const struct vcpu *b);
 /* `waiting` is to interrupt curr: not for every little that it is ahead. */
 bool rq_preempts(const struct vcpu *waiting, const struct vcpu *curr);
+/* But not before so many ticks have passed: who wakes a vCPU of its own domain mostly holds a lock
+ * that the other one would spin on. */
+uint64_t rq_grace(const struct vcpu *waiting, const struct vcpu *curr);
 /* How long curr may run from now, in ticks; ~0: no limit. */
 uint64_t rq_slice(const struct runqueue *rq);
 /* v, which waits nowhere, changes its CPU: its place relative to the others is kept. rq has been

@@ -157,6 +157,13 @@ static void retire(struct vcpu *v) {
     }
 }
 
+/* Who waits in WFE for another gives the CPU to those who wait for it: the other may be among them.
+ */
+static void trap_wfe_if_others(const struct runqueue *rq) {
+    if (current->domain)
+        vcpu_trap_wfe(READ_ONCE(rq->nr_waiting));
+}
+
 void sched_switched(struct vcpu *prev) {
     struct runqueue *rq = &this_cpu(runqueue);
     struct vcpu *v = current;
@@ -170,6 +177,7 @@ void sched_switched(struct vcpu *prev) {
         retire(prev);
     if (v->domain) {
         vcpu_load_guest(v);
+        trap_wfe_if_others(rq);
         publish(v);
     }
 }
@@ -205,8 +213,10 @@ static void schedule(void) {
 
     if (end != ~0ULL)
         timer_set(&rq->slice, end);
-    if (next == prev)
+    if (next == prev) {
+        trap_wfe_if_others(rq);
         return;
+    }
     trace(TRACE_SWITCH, trace_who(next), trace_who(prev), prev->state);
     if (prev->domain) {
         publish(prev);
@@ -265,7 +275,7 @@ static void slice_expired(void *arg) {
 /* Somebody joined this CPU's queue, or the slice is over. */
 static void sched_softirq(void) {
     struct runqueue *rq = &this_cpu(runqueue);
-    uint64_t now, end = ~0ULL;
+    uint64_t now, grace, end = ~0ULL;
     struct vcpu *first;
     bool over, go;
 
@@ -275,11 +285,19 @@ static void sched_softirq(void) {
     first = rq_first(rq);
     over = rq->slice_over;
     go = over || (first && (rq_idle(rq) || rq_preempts(first, rq->curr)));
-    if (!go && first && !timer_is_set(&rq->slice))
+    if (go && !over && !rq_idle(rq) && (grace = rq_grace(first, rq->curr))) {
+        go = false;
+        end = now + grace;
+        if (timer_is_set(&rq->slice) && rq->slice.expires <= end)
+            end = ~0ULL;
+    } else if (!go && first && !timer_is_set(&rq->slice)) {
         end = start_slice(rq, now);
+    }
     spin_unlock(&rq->lock);
     if (end != ~0ULL)
         timer_set(&rq->slice, end);
+    if (first && !go)
+        trap_wfe_if_others(rq);
     if (over)
         balance(rq, now);
     if (go)
@@ -455,8 +473,10 @@ bool vcpu_is_quiet(const struct vcpu *v) {
 void vcpu_yield(void) {
     struct runqueue *rq = &this_cpu(runqueue);
 
-    if (!READ_ONCE(rq->nr_waiting))
+    if (!READ_ONCE(rq->nr_waiting)) {
+        trap_wfe_if_others(rq); /* somebody else has taken them */
         return;
+    }
     spin_lock(&rq->lock);
     rq_charge(rq, time_ticks());
     vcpu_sched_yield(rq, current);

@@ -141,6 +141,9 @@ void vcpu_arch_init(struct vcpu *v); /* reset values; entry and x0 come by vcpu_
 void vcpu_set_entry(struct vcpu *v, uint64_t pc, uint64_t x0, bool aarch32);
 void vcpu_save_guest(struct vcpu *v);
 void vcpu_load_guest(struct vcpu *v);
+/* Of the vCPU that is loaded: a WFE, as who waits for a spinlock executes it, becomes a
+ * vcpu_yield(). */
+void vcpu_trap_wfe(bool on);
 uint64_t vcpu_get_reg(const struct vcpu *v,
                       unsigned n); /* n = 31 reads 0; AArch32 banked names resolved */
 void vcpu_set_reg(struct vcpu *v, unsigned n, uint64_t val);

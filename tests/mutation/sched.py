@@ -30,7 +30,7 @@ MUTANTS = [
     (SCHED, "rq_idle(rq) || v->on_cpu ? v->cpu", "rq_idle(rq) ? v->cpu"),
     # nobody leaves the CPU
     (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (next", "    if (next"),
-    (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (over", "    if (over"),
+    (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (first && !go", "    if (first && !go"),
     (SCHED, "    rq->slice_over = true;", ""),
     # the dead are counted wrongly, or touched
     (SCHED, "gone = v->state == VCPU_OFFLINE && !v->on_cpu;", "gone = v->state == VCPU_OFFLINE;"),
@@ -38,6 +38,12 @@ MUTANTS = [
     (SCHED, "if (READ_ONCE(v->work) & VCPU_WORK_STOP)\n        to = VCPU_DEAD;", ""),
     (SCHED, "    prev->on_cpu = false;", ""),
     (SCHED, "        sched_remove(v);\n        hv_free(v);\n    }", "    }"),
+    # who waits for a lock keeps the CPU, or interrupts who holds it
+    (SCHED, "        vcpu_trap_wfe(READ_ONCE(rq->nr_waiting));", "        vcpu_trap_wfe(rq->nr_waiting > 9);"),
+    (SCHED, "    if (first && !go)\n        trap_wfe_if_others(rq);\n", ""),
+    (RUNQUEUE, "    sibling = ns_to_ticks(SIBLING_NS);", "    sibling = 0;"),
+    (RUNQUEUE, "curr->domain && curr->domain == waiting->domain;", "true;"),
+    (RUNQUEUE, "related && !waiting->sched.p.realtime ?", "related ?"),
     # budgets are not kept, or never come back
     (SCHED, "    place(rq, v);\n}\n\nstatic void idle_step", "    spin_unlock(&rq->lock);\n}\n\nstatic void idle_step"),
     (SCHED, "        } else if (!next || rq_before(prev, next)) {", "        } else if (1) {"),

@@ -53,6 +53,7 @@ struct sim_cpu {
     struct vcpu *loaded; /* whose guest state is in the registers */
     bool kicked, device; /* interrupts that wait */
     bool waiting;        /* in WFI */
+    bool wfe_traps;      /* a WFE of the guest that is loaded */
     unsigned locks;
 };
 
@@ -402,6 +403,11 @@ void vcpu_save_guest(struct vcpu *v) {
     cpus[now].loaded = NULL;
     world_saved(v);
     maybe_turn();
+}
+
+void vcpu_trap_wfe(bool on) {
+    check(cpus[now].loaded == current);
+    cpus[now].wfe_traps = on;
 }
 
 void vcpu_load_guest(struct vcpu *v) {

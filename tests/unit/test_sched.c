@@ -449,7 +449,10 @@ static void compute(struct vcpu *v) {
         check(current == v && cpus[now].loaded == v && v->state == VCPU_RUNNABLE);
         check(!at_rest[v->domain->id]);
         check(v->domain->state == DOMAIN_RUNNING || v->domain->state == DOMAIN_DYING);
-        unseen = v->work || this_cpu(softirq_pending) ? unseen + 1 : 0;
+        unseen = v->work || this_cpu(softirq_pending) ||
+                         (this_cpu(runqueue).nr_waiting && !cpus[now].wfe_traps)
+                     ? unseen + 1
+                     : 0;
         check(unseen < UNSEEN_MAX);
         co->last_ran = fake_time;
         fake_time += rnd(2000);

@@ -12,13 +12,15 @@
 #define STEP_TICKS 2000u
 #define SECOND (timer_hz)
 
-static struct domain dom;
+static struct domain doms[VCPUS]; /* each vCPU has its own, unless a test says otherwise */
 static struct vcpu guests[VCPUS];
 static struct {
     uint64_t work, sleep; /* ticks; sleep 0: computes for ever */
     uint64_t latest;      /* from wake-up to the end of its work, at most */
     unsigned wakes;
     uint64_t ready; /* when it was to wake */
+    bool locks;     /* half of its work is done under the one spinlock there is */
+    unsigned rounds;
     struct timer timer;
 } load[VCPUS];
 static unsigned nr_guests;
@@ -104,9 +106,27 @@ static void wake(void *arg) {
     vcpu_wake(arg);
 }
 
+static bool locked;
+
+/* As a guest's spinlock does it: who waits says WFE, which ends at once unless it is trapped. */
+static void work_with_lock(struct vcpu *v, uint64_t ticks) {
+    while (locked)
+        if (cpus[now].wfe_traps)
+            vcpu_yield();
+        else
+            compute(v, STEP_TICKS);
+    locked = true;
+    compute(v, ticks / 2);
+    locked = false;
+    compute(v, ticks / 2);
+    load[v->id].rounds++;
+}
+
 static void guest_main(struct vcpu *v) {
     unsigned me = v->id;
 
+    while (load[me].locks)
+        work_with_lock(v, load[me].work);
     for (;;) {
         compute(v, load[me].work);
         if (!load[me].sleep)
@@ -136,7 +156,7 @@ static int add(const struct sched_params *p) {
     struct vcpu *v = &guests[nr_guests];
     int rc;
 
-    v->domain = &dom;
+    v->domain = &doms[nr_guests];
     v->id = nr_guests;
     assert_int_equal(sched_add(v), 0);
     rc = sched_configure(v, p);
@@ -349,6 +369,75 @@ static void sleepers_go_first(void **state) {
     world_destroy();
 }
 
+/* One that wakes lets a sibling go on for a moment, which may hold a lock that it would wait for; a
+ * stranger it interrupts. */
+static void siblings_wait_a_moment(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    for (unsigned related = 0; related < 2; related++) {
+        make(1, 1);
+        sched_params_init(&p);
+        assert_int_equal(add(&p), 0);
+        load[0].work = SECOND / 10000;
+        load[0].sleep = SECOND / 100;
+        hog(256);
+        if (related)
+            guests[1].domain = guests[0].domain;
+        run_for(2 * SECOND);
+        assert_in_range(load[0].wakes, 180, 210);
+        if (related)
+            assert_in_range(load[0].latest, SECOND * 3 / 10000, SECOND * 4 / 10000);
+        else
+            assert_in_range(load[0].latest, 1, SECOND * 2 / 10000);
+        world_destroy();
+    }
+}
+
+/* Real time does not wait for siblings. */
+static void realtime_siblings_do_not_wait(void **state) {
+    struct sched_params p;
+
+    (void)state;
+    make(1, 1);
+    sched_params_init(&p);
+    p.realtime = true;
+    p.budget_us = 2000;
+    p.period_us = 10000;
+    assert_int_equal(add(&p), 0);
+    load[0].work = SECOND / 10000;
+    load[0].sleep = SECOND / 100;
+    hog(256);
+    guests[1].domain = guests[0].domain;
+    run_for(2 * SECOND);
+    assert_in_range(load[0].latest, 1, SECOND * 2 / 10000);
+    world_destroy();
+}
+
+/* A lock whose holder is not on a CPU costs those who wait for it next to nothing. */
+static void who_waits_for_a_lock_gives_way(void **state) {
+    (void)state;
+    for (unsigned seed = 1; seed <= 3; seed++) {
+        unsigned rounds = 0;
+
+        make(1, seed);
+        locked = false;
+        for (unsigned i = 0; i < 3; i++) {
+            hog(256);
+            guests[i].domain = &doms[0];
+            load[i].locks = true;
+            load[i].work = SECOND / 1000;
+        }
+        run_for(2 * SECOND);
+        for (unsigned i = 0; i < 3; i++) {
+            rounds += load[i].rounds;
+            assert_in_range(longest_wait[i], 0, SECOND / 10);
+        }
+        assert_in_range(rounds, 1800, 2000);
+        world_destroy();
+    }
+}
+
 static void hard_affinity_is_obeyed(void **state) {
     struct sched_params p;
 
@@ -504,6 +593,9 @@ int main(void) {
         cmocka_unit_test(budgets_are_kept_together),
         cmocka_unit_test(the_earliest_deadline_goes_first),
         cmocka_unit_test(sleepers_go_first),
+        cmocka_unit_test(siblings_wait_a_moment),
+        cmocka_unit_test(realtime_siblings_do_not_wait),
+        cmocka_unit_test(who_waits_for_a_lock_gives_way),
         cmocka_unit_test(hard_affinity_is_obeyed),
         cmocka_unit_test(pools_are_apart),
         cmocka_unit_test(null_gives_a_cpu_each),

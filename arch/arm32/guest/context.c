@@ -139,3 +139,10 @@ void guest_init_cpu(void) {
     debug_init_cpu();
     isb();
 }
+
+void vcpu_trap_wfe(bool on) {
+    uint32_t hcr = read_sysreg(HCR), new = on ? hcr | (uint32_t)HCR_TWE : hcr & ~(uint32_t)HCR_TWE;
+
+    if (new != hcr)
+        write_sysreg(new, HCR);
+}

@@ -14,8 +14,8 @@
 
 /*
  * FB and BSU: what a guest says to its own CPU only (a local TLBI, IC IALLU, DSB NSH) reaches the
- * inner shareable domain, since its vCPU may be on another CPU a moment later. WFE is not trapped:
- * it ends by itself, by the event stream at the latest, and the time slice bounds it.
+ * inner shareable domain, since its vCPU may be on another CPU a moment later. WFE is trapped only
+ * while others wait for the CPU: vcpu_trap_wfe().
  */
 #define HCR_GUEST                                                                                  \
     (HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI |   \
@@ -229,4 +229,11 @@ void guest_init_cpu(void) {
         write_sysreg(0, S3_4_C5_C2_3); /* VSESR_EL2 */
     debug_init_cpu();
     isb();
+}
+
+void vcpu_trap_wfe(bool on) {
+    uint64_t hcr = read_sysreg(hcr_el2), new = on ? hcr | HCR_TWE : hcr & ~HCR_TWE;
+
+    if (new != hcr)
+        write_sysreg(new, hcr_el2);
 }
