@@ -484,7 +484,8 @@ test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin build/guests/p
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
     $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
-    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin build/guests/fuzz.bin
+    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin build/guests/fuzz.bin \
+    $(addprefix build/guests/a32/,selftest.bin pair.bin grants.bin)
 .PHONY: guests
 guests: $(GUESTS)
 
@@ -507,10 +508,12 @@ SELFTEST := tests/guests/selftest
 SELFTEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -no-pie -fno-common -mstrict-align \
     -mgeneral-regs-only -mno-outline-atomics -fno-asynchronous-unwind-tables \
     -fno-stack-protector -fno-tree-loop-distribute-patterns -fno-toplevel-reorder $(WARNINGS) \
-    -isystem build/include
-SELFTEST_OBJS := $(patsubst tests/%,build/%.o,$(wildcard $(SELFTEST)/*.[cS]))
+    -isystem build/include -I$(SELFTEST) -I$(SELFTEST)/arm64
+SELFTEST_H := $(wildcard $(SELFTEST)/*.h $(SELFTEST)/*/*.h)
+SELFTEST_OBJS := $(patsubst tests/%,build/%.o,$(wildcard $(SELFTEST)/*.[cS] $(SELFTEST)/arm64/*.[cS]))
+RUNTIME_OBJS := $(addprefix build/guests/selftest/,arm64/start.S.o arm64/processor.c.o runtime.c.o verdict.c.o gicbase.c.o)
 
-build/guests/selftest/%.o: $(SELFTEST)/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
+build/guests/selftest/%.o: $(SELFTEST)/% $(SELFTEST_H) build/setup-test.mk
 	$(say) GUEST $<
 	@mkdir -p $(@D)
 	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
@@ -519,10 +522,34 @@ build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/selftest.elf $(SELFTEST_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/selftest.elf $@
 
+# The same for 32-bit guests: the self-test, the pair and the grants.
+SELFTEST32_CFLAGS := $(filter-out -mstrict-align -mgeneral-regs-only -mno-outline-atomics \
+    -I$(SELFTEST)/arm64,$(SELFTEST_CFLAGS)) -march=armv7ve -marm -mfloat-abi=soft -mno-unaligned-access \
+    -Wno-format -Wno-pointer-to-int-cast -Wno-int-to-pointer-cast -I$(SELFTEST)/arm32
+G32 := build/guests/a32
+RUNTIME32_OBJS := $(addprefix $(G32)/selftest/,arm32/start.S.o arm32/processor.c.o runtime.c.o verdict.c.o gicbase.c.o) \
+    $(G32)/runtime.o
+a32_objects = $(patsubst tests/guests/%,$(G32)/%.o,$(wildcard $(1)))
+
+$(G32)/%.o: tests/guests/% $(SELFTEST_H) $(wildcard tests/guests/*/*.h) build/setup-arm32.mk
+	$(say) GUEST32 $<
+	@mkdir -p $(@D)
+	$(Q)arm-linux-gnueabihf-gcc $(SELFTEST32_CFLAGS) -c -o $@ $<
+
+$(G32)/runtime.o: arch/arm32/cpu/runtime.S build/setup-arm32.mk
+	$(Q)arm-linux-gnueabihf-gcc -march=armv7ve -marm -mfloat-abi=soft -c -o $@ $<
+
+$(G32)/selftest.bin: $(RUNTIME32_OBJS) $(call a32_objects,$(SELFTEST)/*.c $(SELFTEST)/arm32/*.[cS])
+$(G32)/pair.bin: $(RUNTIME32_OBJS) $(call a32_objects,tests/guests/pair/*.c)
+$(G32)/grants.bin: $(RUNTIME32_OBJS) $(call a32_objects,tests/guests/grants/*.c) $(G32)/selftest/main.c.o
+$(addprefix $(G32)/,selftest.bin pair.bin grants.bin): %.bin: $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $< -o $*.elf $(sort $(filter %.o,$^))
+	$(Q)$(OBJCOPY) -I elf32-little -O binary $*.elf $@
+
 # Two domains run the pair guest, which shares the self-test's start and runtime.
 PAIR := build/guests/pair
 PAIR_OBJS := $(patsubst tests/%,build/%.o,$(wildcard tests/guests/pair/*.[cS])) \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o)
+    $(RUNTIME_OBJS)
 
 $(PAIR)/%.o: tests/guests/pair/% $(wildcard tests/guests/pair/*.h $(SELFTEST)/*.h) build/setup-test.mk
 	$(say) GUEST $<
@@ -535,7 +562,7 @@ $(PAIR).bin: $(PAIR_OBJS) $(SELFTEST)/selftest.lds
 
 # One domain grants, another maps and copies.
 GRANTS_OBJS := $(patsubst tests/%,build/%.o,$(wildcard tests/guests/grants/*.c)) \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o main.c.o)
+    $(RUNTIME_OBJS) build/guests/selftest/main.c.o
 
 build/guests/grants/%.o: tests/guests/grants/% $(wildcard tests/guests/grants/*.h $(SELFTEST)/*.h) \
     build/setup-test.mk
@@ -549,7 +576,7 @@ build/guests/grants.bin: $(GRANTS_OBJS) $(SELFTEST)/selftest.lds
 
 # One guest that does anything, and its neighbour.
 FUZZ_OBJS := build/guests/fuzz/main.c.o \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o)
+    $(RUNTIME_OBJS)
 
 build/guests/fuzz/%.o: tests/guests/fuzz/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
 	$(say) GUEST $<
@@ -563,7 +590,7 @@ build/guests/fuzz.bin: $(FUZZ_OBJS) $(SELFTEST)/selftest.lds
 # The bench guest shares the self-test's start and runtime; the plugin counts for QEMU.
 BENCH := build/guests/bench
 BENCH_OBJS := $(patsubst tests/bench/guest/%,$(BENCH)/%.o,$(wildcard tests/bench/guest/*.[cS])) \
-    $(addprefix build/guests/selftest/,start.S.o runtime.c.o verdict.c.o gicbase.c.o)
+    $(RUNTIME_OBJS)
 
 $(BENCH)/%.o: tests/bench/guest/% $(wildcard tests/bench/guest/*.h $(SELFTEST)/*.h) build/setup-test.mk
 	$(say) GUEST $<

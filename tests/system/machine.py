@@ -32,6 +32,9 @@ TRUSTED_FIRMWARE = BUILD / "trusted-firmware/qemu/release"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 U_BOOT32 = pathlib.Path("/usr/lib/u-boot/qemu_arm/u-boot.bin")
 
+# A 32-bit machine.
+ARM32 = {"cpu": "cortex-a15", "gic": "2", "machine": "", "holdfast": BUILD / "arm32/holdfast.bin"}
+
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
 HOLDFAST_AT = 0x40400000
 SCRIPT_AT = 0x4E000000

@@ -3,15 +3,13 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, ROOT, TREE_AT, Domain, Machine
+from machine import ARM32, BUILD, ROOT, TREE_AT, Domain, Machine
 
-HOLDFAST32 = BUILD / "arm32/holdfast.bin"
 ZIMAGE = BUILD / "guests/a32/zimage.bin"
 
 
 def machine32(name, domains, **options):
-    settings = {"cpu": "cortex-a15", "gic": "2", "machine": "", "holdfast": HOLDFAST32}
-    return Machine(name, domains, **(settings | options))
+    return Machine(name, domains, **(ARM32 | options))
 
 
 def bare(name, kernel=ZIMAGE, **properties):
@@ -65,7 +63,7 @@ def test_bootm_of_a_uimage():
     packed = BUILD / "tests/arm32-uimage.bin"
     at = "0x48000000"
     command = ["mkimage", "-A", "arm", "-O", "linux", "-T", "kernel", "-C", "none", "-a", at, "-e", at]
-    subprocess.run([*command, "-d", HOLDFAST32, packed], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "-d", ARM32["holdfast"], packed], check=True, stdout=subprocess.DEVNULL)
     options = ["-device", f"loader,file={packed},addr=0x4a000000,force-raw=on"]
     start = f"bootm 0x4a000000 - {TREE_AT:#x}\n"
     # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.

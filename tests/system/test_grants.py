@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from machine import BUILD, ROOT, Domain, Machine
+from machine import ARM32, BUILD, ROOT, Domain, Machine
 
-IMAGE = BUILD / "guests/grants.bin"
+IMAGES = {64: BUILD / "guests/grants.bin", 32: BUILD / "guests/a32/grants.bin"}
 CLIENT_TESTS = set(
     re.findall(r"^GRANTS_TEST\((\w+)\)", (ROOT / "tests/guests/grants/client.c").read_text(), re.M)
 )
@@ -15,16 +15,17 @@ CLIENT_TESTS = set(
 ONLY_VERSION_2 = {"grants_version_is_kept_while_in_use", "grants_sub_page", "grants_transitive"}
 
 
-def domain(name, version):
+def domain(name, version, image=IMAGES[64]):
     properties = {"nr_spis": "<32>", "max_grant_version": f"<{version}>"}
-    return Domain(name, memory_mib=64, kernel=IMAGE, ramdisk=None, properties=properties)
+    return Domain(name, memory_mib=64, kernel=image, ramdisk=None, properties=properties)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_grants_between_two_domains(version):
+@pytest.mark.parametrize("version, bits", [(1, 64), (2, 64), (2, 32)])
+def test_grants_between_two_domains(version, bits):
     pairs = 'holdfast,allow-pairs = "server", "client";\n'
-    domains = [domain(name, version) for name in ("server", "client", "stranger")]
-    with Machine(f"grants-{version}", domains, smp=2, chosen=pairs) as machine:
+    domains = [domain(name, version, IMAGES[bits]) for name in ("server", "client", "stranger")]
+    hardware = ARM32 if bits == 32 else {}
+    with Machine(f"grants-{version}-{bits}", domains, smp=2, chosen=pairs, **hardware) as machine:
         machine.expect(r"\(d2\) mapper dies", timeout=120)
         machine.expect("d2: client: reboots", timeout=60)
         held = "d1: server: some of its pages are held by others"

@@ -2,7 +2,7 @@
 import re
 import subprocess
 
-from machine import BUILD, HOLDFAST, ROOT, Machine, qemu_tree
+from machine import ARM32, BUILD, HOLDFAST, ROOT, Machine, qemu_tree
 
 CONFIG = f"""
 memory: [0x40000000, 0xc0000000]
@@ -56,11 +56,10 @@ domains:
 
 
 def test_fit_image_for_arm32():
-    holdfast = BUILD / "arm32/holdfast.bin"
     # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.
     machine = "gic-version=2,highmem-ecam=off"
-    command, options = make_fit("fit32", "cortex-a15", machine, CONFIG32, holdfast=holdfast)
-    hardware = {"cpu": "cortex-a15", "gic": "2", "machine": "highmem-ecam=off", "holdfast": holdfast}
+    command, options = make_fit("fit32", "cortex-a15", machine, CONFIG32, holdfast=ARM32["holdfast"])
+    hardware = ARM32 | {"machine": "highmem-ecam=off"}
     with Machine("fit32-boot", [], boot="u-boot", options=options, u_boot_commands=command, **hardware) as machine:
         machine.expect(r"\(HF\) 1 of 1 domains started")
         machine.expect(r"\(d1\) zImage runs")

@@ -3,9 +3,10 @@ import re
 
 import pytest
 
-from machine import BUILD, ROOT, Domain, Machine
+from machine import ARM32, BUILD, ROOT, Domain, Machine
 
 IMAGE = BUILD / "guests/pair.bin"
+IMAGE32 = BUILD / "guests/a32/pair.bin"
 TESTS = {
     name
     for file in (ROOT / "tests/guests/pair").glob("*.c")
@@ -26,10 +27,10 @@ def channels(number):
     )
 
 
-def pair(vcpus):
+def pair(vcpus, image=IMAGE):
     return [
         Domain(
-            f"domU{n}", cpus=vcpus, memory_mib=64, kernel=IMAGE, ramdisk=None,
+            f"domU{n}", cpus=vcpus, memory_mib=64, kernel=image, ramdisk=None,
             properties={"nr_spis": "<64>"}, nodes=channels(n),
         )
         for n in (1, 2)
@@ -40,8 +41,17 @@ def pair(vcpus):
 def test_pair(cpus, vcpus):
     """All tests in both domains, in each of the second one's three lives (one, with one vCPU)."""
     third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
-    lives = 3 if vcpus > 1 else 1
-    with Machine(f"pair-{vcpus}on{cpus}", pair(vcpus) + [third], smp=cpus, chosen=ALLOWED) as machine:
+    run_pair(f"pair-{vcpus}on{cpus}", pair(vcpus) + [third], 3 if vcpus > 1 else 1, smp=cpus)
+
+
+def test_pair_arm32():
+    """The same with 32-bit guests; the third is one more of them, which waits for the other two."""
+    third = Domain("domU3", memory_mib=64, kernel=IMAGE32, ramdisk=None, properties={"nr_spis": "<64>"})
+    run_pair("pair-arm32", pair(2, IMAGE32) + [third], 3, smp=2, **ARM32)
+
+
+def run_pair(name, domains, lives, **hardware):
+    with Machine(name, domains, chosen=ALLOWED, **hardware) as machine:
         machine.expect(rf"DONE well after {lives} lives", timeout=60)
         machine.expect(r"\(HF\) d1: domU1: powered off", timeout=30)
         log = machine.log()

@@ -3,18 +3,23 @@ import re
 
 import pytest
 
-from machine import BUILD, ROOT, Domain, Machine
+from machine import ARM32, BUILD, ROOT, Domain, Machine
 
 IMAGE = BUILD / "guests/selftest.bin"
-NAMES = {
-    cpus: set().union(
-        *(
-            re.findall(pattern, file.read_text(encoding="ascii"), re.M)
-            for file in (ROOT / "tests/guests/selftest").glob("*.c")
-        )
-    )
-    for cpus, pattern in ((1, r"^TEST\((\w+)\)"), (2, r"^TEST_SMP\((\w+)\)"))
-}
+IMAGE32 = BUILD / "guests/a32/selftest.bin"
+SOURCES = ROOT / "tests/guests/selftest"
+
+
+def names(architecture):
+    """{number of CPUs a test needs: names}, those of both architectures among them."""
+    files = [*SOURCES.glob("*.c"), *(SOURCES / architecture).glob("*.c")]
+    return {
+        cpus: {name for file in files for name in re.findall(pattern, file.read_text(encoding="ascii"), re.M)}
+        for cpus, pattern in ((1, r"^TEST\((\w+)\)"), (2, r"^TEST_SMP\((\w+)\)"))
+    }
+
+
+NAMES, NAMES32 = names("arm64"), names("arm32")
 # Tests of what one version of the interrupt controller has and the other has not.
 FOR_GIC = {
     version: set().union(
@@ -24,7 +29,7 @@ FOR_GIC = {
                 file.read_text(encoding="ascii"),
                 re.M,
             )
-            for file in (ROOT / "tests/guests/selftest").glob("*.c")
+            for file in SOURCES.rglob("*.c")
         )
     )
     for version in (2, 3)
@@ -36,12 +41,12 @@ VERSION_2 = {name for name in NAMES[1] | NAMES[2] if name.startswith("status_fra
 VERSION_1 = {"physmap_grant_version_1_only"}
 
 
-def run_selftest(name, cpu, vcpus, cpus, properties, gic="3"):
+def run_selftest(name, vcpus, cpus, properties, image=IMAGE, **hardware):
     """{word: names of the tests it was said of}; none fails."""
     domain = Domain(
-        "domU1", cpus=vcpus, memory_mib=64, kernel=IMAGE, ramdisk=None, properties=properties
+        "domU1", cpus=vcpus, memory_mib=64, kernel=image, ramdisk=None, properties=properties
     )
-    with Machine(name, [domain], cpu=cpu, smp=cpus, gic=gic) as machine:
+    with Machine(name, [domain], smp=cpus, **({"gic": "3"} | hardware)) as machine:
         machine.expect(r"DONE passed \d+ failed \d+ skipped \d+", timeout=120)
         log = machine.log()
     assert not re.findall(r"FAIL .*", log)
@@ -54,7 +59,7 @@ def run_selftest(name, cpu, vcpus, cpus, properties, gic="3"):
 )
 def test_selftest(cpu, vcpus, cpus):
     said = run_selftest(
-        f"selftest-{cpu}-{vcpus}on{cpus}", cpu, vcpus, cpus, {"nr_spis": "<64>"}
+        f"selftest-{cpu}-{vcpus}on{cpus}", vcpus, cpus, {"nr_spis": "<64>"}, cpu=cpu
     )
     skipped = (NAMES[2] if vcpus == 1 else set()) | LACKING[cpu] | VERSION_2 | FOR_GIC[2]
     assert said["SKIP"] == skipped
@@ -64,16 +69,27 @@ def test_selftest(cpu, vcpus, cpus):
 @pytest.mark.parametrize("vcpus, cpus", [(1, 1), (4, 2)], ids=lambda n: str(n))
 def test_selftest_gicv2(vcpus, cpus):
     said = run_selftest(
-        f"selftest-gicv2-{vcpus}on{cpus}", "cortex-a53", vcpus, cpus, {"nr_spis": "<64>"}, gic="2"
+        f"selftest-gicv2-{vcpus}on{cpus}", vcpus, cpus, {"nr_spis": "<64>"}, cpu="cortex-a53", gic="2"
     )
     skipped = (NAMES[2] if vcpus == 1 else set()) | LACKING["cortex-a53"] | VERSION_2 | FOR_GIC[3]
     assert said["SKIP"] == skipped
     assert said["PASS"] == (NAMES[1] | NAMES[2]) - skipped
 
 
+# With 1 GiB the guest's memory is in the direct map, with 4 GiB it is not.
+@pytest.mark.parametrize("vcpus, cpus, memory", [(1, 1, "1G"), (4, 2, "4G")], ids=lambda n: str(n))
+def test_selftest_arm32(vcpus, cpus, memory):
+    """What a 32-bit guest sees, on a 32-bit machine."""
+    name = f"selftest-arm32-{vcpus}on{cpus}"
+    said = run_selftest(name, vcpus, cpus, {"nr_spis": "<64>"}, IMAGE32, **(ARM32 | {"memory": memory}))
+    skipped = (NAMES32[2] if vcpus == 1 else set()) | VERSION_2 | FOR_GIC[3]
+    assert said["SKIP"] == skipped
+    assert said["PASS"] == (NAMES32[1] | NAMES32[2]) - skipped
+
+
 def test_selftest_grant_version_2():
     properties = {"nr_spis": "<64>", "max_grant_version": "<2>"}
-    said = run_selftest("selftest-version-2", "cortex-a72", 2, 2, properties)
+    said = run_selftest("selftest-version-2", 2, 2, properties)
     assert said["SKIP"] == LACKING["cortex-a72"] | VERSION_1 | FOR_GIC[2]
     assert said["PASS"] >= VERSION_2
 

@@ -50,9 +50,9 @@ static void map_and_look(void) {
     words(AT(2))[0] = STORY(story);
     EQ(add_foreign(other(), SHOWN, AT(1)), -XEN_EBUSY); /* a foreign page is not displaced */
     EQ(add_foreign(other(), hole, AT(3)), -XEN_EINVAL); /* nothing there */
-    EQ(add_foreign(other(), ~0UL, AT(3)), -XEN_EINVAL);
+    EQ(add_foreign(other(), ~0ULL, AT(3)), -XEN_EINVAL);
     EQ(add_foreign(other(), VPL011 >> 12, AT(3)), -XEN_EINVAL);
-    EQ(add_foreign(other(), SHOWN, ~0UL >> 12), -XEN_EINVAL);
+    EQ(add_foreign(other(), SHOWN, ~0ULL >> 12), -XEN_EINVAL);
     EQ(add(XENMAPSPACE_grant_table, 0, AT(1)), -XEN_EBUSY);
     EQ(take(AT(1)), 0);
     EQ(take(AT(1)), -XEN_ENOENT);

@@ -11,7 +11,7 @@ static void fill(uint64_t size) {
 
 TEST(version_numbers) {
     EQ(xen_version(XENVER_version, 0), 4 << 16 | 17);
-    EQ(xen_call(__HYPERVISOR_xen_version, 1UL << 32 | XENVER_version, 0, 0), 4 << 16 | 17);
+    EQ(xen_call(__HYPERVISOR_xen_version, 1ULL << 32 | XENVER_version, 0, 0), 4 << 16 | 17);
     EQ(xen_version(XENVER_pagesize, 0), 4096);
     EQ(xen_version(XENVER_pagesize, page), -XEN_EINVAL);
     EQ(xen_version(11, page), -XEN_ENOSYS);
@@ -141,7 +141,7 @@ TEST(vm_assist_types) {
     }
     EQ(vm_assist(2, VMASST_TYPE_runstate_update_flag), -XEN_ENOSYS);
     EQ(vm_assist(2, 3), -XEN_EINVAL);
-    EQ(vm_assist(VMASST_CMD_enable, ~0UL), -XEN_EINVAL);
+    EQ(vm_assist(VMASST_CMD_enable, ~0ULL), -XEN_EINVAL);
 }
 
 TEST(calls_that_arm_has_not) {
@@ -203,7 +203,7 @@ TEST(start_as_zephyr_does) {
 
     EQ(add(XENMAPSPACE_shared_info, 0, info), 0);
     for (unsigned i = 0; i < COUNT(s->evtchn_mask); i++)
-        s->evtchn_mask[i] = ~0UL;
+        s->evtchn_mask[i] = ~0ULL;
     gic_enable(PPI_UPCALL, 0xa0);
 
     setup.frame_list.p = frames;

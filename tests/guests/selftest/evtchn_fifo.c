@@ -117,15 +117,15 @@ TEST(fifo_init_errors) {
     EQ(init_control(0, g, 4096 - 72 + 8), -XEN_EINVAL);
     EQ(init_control(0, g, 0xfffffff8), -XEN_EINVAL);
     EQ(init_control(0, NOTHING_NORMAL >> 12, 0), -XEN_EINVAL);
-    EQ(init_control(0, 1UL << 50, 0), -XEN_EINVAL);
-    EQ(init_control(0, ~0UL, 0), -XEN_EINVAL);
+    EQ(init_control(0, 1ULL << 50, 0), -XEN_EINVAL);
+    EQ(init_control(0, ~0ULL, 0), -XEN_EINVAL);
     EQ(init_control(0, VPL011 >> 12, 0), -XEN_EINVAL);
     EQ(expand_by(0), -XEN_EOPNOTSUPP); /* nothing of that made it a FIFO domain */
     EQ(control_of(0), 0);
     EQ(control_of(0), -XEN_EINVAL); /* once for each vCPU */
     EQ(expand(NOTHING_NORMAL >> 12), -XEN_EINVAL);
     EQ(expand(VPL011 >> 12), -XEN_EINVAL);
-    EQ(expand(~0UL), -XEN_EINVAL);
+    EQ(expand(~0ULL), -XEN_EINVAL);
     EQ(expand_by(0), 0);
     events_end();
     events_begin();

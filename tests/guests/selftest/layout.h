@@ -11,6 +11,7 @@
 #define NOTHING 0x10000000
 #define NOTHING_NORMAL 0x78000000
 
+#ifdef __aarch64__
 /* Other views of the first GiB and of RAM: Normal non-cacheable; for EL0; a stage-1 table in
  * NOTHING. */
 #define NON_CACHEABLE 0x80000000
@@ -18,9 +19,18 @@
 #define BAD_TABLE 0x180000000
 /* From an address of RAM to the same memory that may only be read. */
 #define READ_ONLY 0x180000000
+/* A GiB of addresses with nothing. */
+#define SPARE_GIB 8
+#else
+/* A stage-1 table in NOTHING, and from an address of RAM to the same memory that may only be read. */
+#define BAD_TABLE 0x80000000
+#define READ_ONLY 0x80000000
+#define SPARE_GIB 2 /* that of BAD_TABLE */
+#endif
 
 #define MAX_CPUS 8
-#define STACK_SIZE 8192
+#define STACK_SHIFT 13
+#define STACK_SIZE (1 << STACK_SHIFT)
 #define FRAME_SIZE 272
 
 #endif

@@ -6,7 +6,7 @@ TEST(physmap_unknown_operations) {
     EQ(memory_op(63, 0), -XEN_ENOSYS);
     EQ(xen_call(60, 0, 0, 0), -XEN_ENOSYS);
     EQ(xen_call(5, 0, 0, 0), -XEN_ENOSYS);
-    EQ(xen_call(~0UL, 0, 0, 0), -XEN_ENOSYS);
+    EQ(xen_call(~0ULL, 0, 0, 0), -XEN_ENOSYS);
 }
 
 /* Pages are traded for others only where guests know machine addresses. */
@@ -51,7 +51,7 @@ TEST(physmap_dev_mmio) {
     EQ(add(XENMAPSPACE_dev_mmio, 0x8000, HOLE_GFN(0)), -XEN_EACCES);
     EQ(add(XENMAPSPACE_dev_mmio, 0x9000, HOLE_GFN(0)), -XEN_EACCES);
     EQ(add(XENMAPSPACE_dev_mmio, RAM >> 12, HOLE_GFN(0)), -XEN_EACCES);
-    EQ(add(XENMAPSPACE_dev_mmio, ~0UL, HOLE_GFN(0)), -XEN_EACCES);
+    EQ(add(XENMAPSPACE_dev_mmio, ~0ULL, HOLE_GFN(0)), -XEN_EACCES);
     EQ(take(HOLE_GFN(0)), -XEN_ENOENT);
 }
 
@@ -96,14 +96,14 @@ TEST(physmap_shared_info_over_ram) {
 
 TEST(physmap_add_refuses) {
     EQ(add(XENMAPSPACE_shared_info, 1, HOLE_GFN(0)), -XEN_EINVAL);
-    EQ(add(XENMAPSPACE_shared_info, 0, 1UL << 52), -XEN_EINVAL);
-    EQ(add(XENMAPSPACE_shared_info, 0, ~0UL), -XEN_EINVAL);
+    EQ(add(XENMAPSPACE_shared_info, 0, 1ULL << 52), -XEN_EINVAL);
+    EQ(add(XENMAPSPACE_shared_info, 0, ~0ULL), -XEN_EINVAL);
     EQ(add(XENMAPSPACE_grant_table, 64, HOLE_GFN(0)), -XEN_EINVAL);
-    EQ(add(XENMAPSPACE_grant_table, ~0UL >> 1, HOLE_GFN(0)), -XEN_EINVAL);
+    EQ(add(XENMAPSPACE_grant_table, ~0ULL >> 1, HOLE_GFN(0)), -XEN_EINVAL);
     EQ(add(XENMAPSPACE_grant_table, XENMAPIDX_grant_table_status, HOLE_GFN(0)), -XEN_EINVAL);
     EQ(add(99, 0, HOLE_GFN(0)), -XEN_ENOSYS);
     EQ(take(HOLE_GFN(0)), -XEN_ENOENT);
-    EQ(take(~0UL), -XEN_ENOENT);
+    EQ(take(~0ULL), -XEN_ENOENT);
 }
 
 TEST(physmap_device_registers_stay) {
@@ -143,7 +143,7 @@ TEST(physmap_grant_frames_are_reported) {
     EQ(grant_table_op(GNTTABOP_setup_table, &setup, 1), 0);
     EQ(setup.status, GNTST_okay);
     EQ(frames[0], HOLE_GFN(8));
-    EQ(frames[1], ~0UL);
+    EQ(frames[1], ~0ULL);
     EQ(frames[3], HOLE_GFN(11));
     setup.nr_frames = 65;
     EQ(grant_table_op(GNTTABOP_setup_table, &setup, 1), 0);
@@ -222,7 +222,7 @@ TEST(physmap_balloon_2m) {
 }
 
 TEST(physmap_extent_limits) {
-    xen_pfn_t g = (RAM + 0x2000000) >> 12, odd = g + 1, far = 1UL << 40;
+    xen_pfn_t g = (RAM + 0x2000000) >> 12, odd = g + 1, far = 1ULL << 40;
 
     EQ(reservation(XENMEM_decrease_reservation, &g, 1, 10), 0);
     EQ(reservation(XENMEM_decrease_reservation, &g, 1, 64), 0);

@@ -59,7 +59,7 @@ TEST(status_frames_go_while_mapped) {
     if (!enter())
         return;
     EQ(set_version(2), 0); /* nothing to do */
-    EQ(reported(0), ~0UL);
+    EQ(reported(0), ~0ULL);
     EQ(add(XENMAPSPACE_grant_table, STATUS(0), g), 0);
     EQ(reported(0), g);
     EQ(add(XENMAPSPACE_grant_table, STATUS(0), HOLE_GFN(1)), -XEN_EBUSY);
@@ -73,7 +73,7 @@ TEST(status_frames_go_while_mapped) {
     EQ(add(XENMAPSPACE_shared_info, 0, g), 0);
     *word_at(g) = 0x5678;
     TRUE(enter());
-    EQ(reported(0), ~0UL);
+    EQ(reported(0), ~0ULL);
     EQ(add(XENMAPSPACE_grant_table, STATUS(0), HOLE_GFN(1)), 0);
     EQ(*word_at(HOLE_GFN(1)), 0);
     leave();
@@ -91,7 +91,7 @@ TEST(status_frames_displace_and_are_displaced) {
     EQ(add(XENMAPSPACE_grant_table, STATUS(0), g), 0); /* over RAM, which goes back */
     EQ(question(XENMEM_current_reservation), pages - 1);
     EQ(add(XENMAPSPACE_shared_info, 0, g), 0);
-    EQ(reported(0), ~0UL);
+    EQ(reported(0), ~0ULL);
     *word_at(g) = 0x77;
     leave(); /* the frame that was there once does not take what is there now */
     EQ(*word_at(g), 0x77);
@@ -119,7 +119,7 @@ TEST(status_frames_grow_while_mapped) {
     EQ(reported(1), HOLE_GFN(1));
     EQ(*word_at(HOLE_GFN(0)), 0x99);
     EQ(take(HOLE_GFN(0)), 0);
-    EQ(reported(0), ~0UL);
+    EQ(reported(0), ~0ULL);
     leave();
     TRUE(is_hole(HOLE_GFN(0)));
     TRUE(is_hole(HOLE_GFN(1)));
@@ -192,7 +192,7 @@ TEST_SMP(status_frames_race) {
     for (unsigned i = 0; i < 3; i++)
         take(HOLE_GFN(40 + i));
     set_version(2);
-    EQ(reported(0), ~0UL);
+    EQ(reported(0), ~0ULL);
     EQ(add(XENMAPSPACE_grant_table, STATUS(0), HOLE_GFN(40)), 0);
     EQ(add(XENMAPSPACE_shared_info, 0, HOLE_GFN(41)), 0);
     leave();

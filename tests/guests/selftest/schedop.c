@@ -99,7 +99,7 @@ TEST(runstate_grows) {
 /* Wherever it leads, nothing but the area itself is written, and the guest goes on. */
 TEST(runstate_hostile_addresses) {
     static const uint64_t bad[] = {
-        1, NOTHING_NORMAL, NOTHING, VPL011, 0x8000000000000000, ~0UL, ~0UL - 47, BAD_TABLE,
+        1, NOTHING_NORMAL, NOTHING, VPL011, 0x8000000000000000, ~0ULL, ~0ULL - 47, BAD_TABLE,
     };
 
     for (unsigned i = 0; i < COUNT(bad); i++) {
@@ -233,7 +233,7 @@ TEST(multicall_results) {
         {.op = __HYPERVISOR_xen_version, .result = 9, .args = {XENVER_version, 0}},
         {.op = 63, .result = 9},
         {.op = __HYPERVISOR_multicall, .result = 9, .args = {(uint64_t)own, 1}},
-        {.op = ~0UL, .result = 9},
+        {.op = ~0ULL, .result = 9},
         {.op = __HYPERVISOR_xen_version,
          .result = 9,
          .args = {XENVER_get_features, (uint64_t)&info}},

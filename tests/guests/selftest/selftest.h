@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "layout.h"
+#include "processor.h"
 
 struct test {
     const char *name;
@@ -58,22 +59,8 @@ void nap(void);
 /* printf() with %s %u %x (64 bits each but %s). */
 void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- the processor ---- */
+/* ---- the processor: asm of it is in processor.h, of either architecture ---- */
 
-#define sysreg_read(name)                                                                          \
-    ({                                                                                             \
-        uint64_t value_;                                                                           \
-        __asm__ volatile("mrs %0, " #name : "=r"(value_)::"memory");                               \
-        value_;                                                                                    \
-    })
-#define sysreg_write(name, value)                                                                  \
-    __asm__ volatile("msr " #name ", %0\n\tisb" ::"r"((uint64_t)(value)) : "memory")
-
-#define isb() __asm__ volatile("isb" ::: "memory")
-#define dsb() __asm__ volatile("dsb sy" ::: "memory")
-#define wfi() __asm__ volatile("dsb sy\n\twfi" ::: "memory")
-#define irq_enable() __asm__ volatile("msr daifclr, #2\n\tisb" ::: "memory")
-#define irq_disable() __asm__ volatile("msr daifset, #2\n\tisb" ::: "memory")
 #define FIELD(value, high, low) (((value) >> (low)) & ((2ULL << ((high) - (low))) - 1))
 #define BIT(n) (1ULL << (n))
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -130,11 +117,6 @@ enum ec {
 #define SPSR_D BIT(9)
 #define SPSR_SS BIT(21)
 
-/* As the vectors store it. */
-struct frame {
-    uint64_t x[31], elr, spsr, unused;
-};
-
 /* The last synchronous exception. */
 struct caught {
     unsigned count; /* since the TRY() began */
@@ -148,7 +130,7 @@ struct cpu {
     void (*run)(void);
     bool done, trying;
     struct caught caught;
-    /* Sees an exception before the usual resumption; true: it has set the frame. */
+    /* arm64: sees an exception before the usual resumption; true: it has set the frame. */
     bool (*on_exception)(struct frame *f, unsigned ec);
     /* Between acknowledging and ending an interrupt; without it timers and console are silenced. */
     void (*on_irq)(unsigned intid);
@@ -177,38 +159,6 @@ unsigned cpu_number(void);
         me()->trying = false;                                                                      \
     } while (0)
 
-/* One instruction, named by its encoding or as text, with x0 to x3 from r[]; where it stood is in
- * run_at. */
-void run_word(uint32_t word, uint64_t r[4]);
-extern uint64_t run_at;
-/* One instruction at EL0, with x0; returns x0. It stands at EL0_PROBE. */
-uint64_t run_word_el0(uint32_t word, uint64_t x0);
-void probe_el0(uint64_t x0);
-#define EL0_PROBE ((uint64_t)probe_el0 + EL0_ALIAS)
-#define RUN(text, r)                                                                               \
-    do {                                                                                           \
-        register uint64_t x0 __asm__("x0") = (r)[0];                                               \
-        register uint64_t x1 __asm__("x1") = (r)[1];                                               \
-        register uint64_t x2 __asm__("x2") = (r)[2];                                               \
-        register uint64_t x3 __asm__("x3") = (r)[3];                                               \
-        uint64_t at_;                                                                              \
-                                                                                                   \
-        __asm__ volatile("adr %4, 1f\n1:\t" text                                                   \
-                         : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "=&r"(at_)::"memory", "cc");    \
-        (r)[0] = x0, (r)[1] = x1, (r)[2] = x2, (r)[3] = x3;                                        \
-        run_at = at_;                                                                              \
-    } while (0)
-
-/* Runs a function at EL0, which ends with el0_exit(); returns the value given there. */
-uint64_t el0_call(void (*function)(uint64_t argument), uint64_t argument);
-void el0_done(void);
-static inline void __attribute__((noreturn)) el0_exit(uint64_t value) {
-    register uint64_t x0 __asm__("x0") = value;
-
-    __asm__ volatile("svc #0" ::"r"(x0) : "memory");
-    __builtin_unreachable();
-}
-
 /* ---- interrupts ---- */
 
 #define SPI_CONSOLE 32
@@ -226,20 +176,6 @@ static inline void __attribute__((noreturn)) el0_exit(uint64_t value) {
 #define IPRIORITYR 0x400
 #define ICFGR 0xc00
 #define IROUTER 0x6000
-
-#define ICC_PMR_EL1 S3_0_C4_C6_0
-#define ICC_IAR1_EL1 S3_0_C12_C12_0
-#define ICC_EOIR1_EL1 S3_0_C12_C12_1
-#define ICC_HPPIR1_EL1 S3_0_C12_C12_2
-#define ICC_BPR1_EL1 S3_0_C12_C12_3
-#define ICC_CTLR_EL1 S3_0_C12_C12_4
-#define ICC_SRE_EL1 S3_0_C12_C12_5
-#define ICC_IGRPEN1_EL1 S3_0_C12_C12_7
-#define ICC_DIR_EL1 S3_0_C12_C11_1
-#define ICC_RPR_EL1 S3_0_C12_C11_3
-#define ICC_SGI1R_EL1 S3_0_C12_C11_5
-#define ICC_ASGI1R_EL1 S3_0_C12_C11_6
-#define ICC_SGI0R_EL1 S3_0_C12_C11_7
 
 /* The machine, and so the guest, has a GICv2; the CPU interface is memory then. */
 extern bool gic_v2;
@@ -299,6 +235,8 @@ void gic_disable(unsigned intid);
 /* Distributor and this CPU's interface as every test finds them. */
 void gic_init_cpu(void);
 void gic_reset(void);
+/* The interrupt that the CPU was told of: counted, answered, ended. */
+void take_irq(void);
 /* Forgets what was counted. */
 void irq_forget(void);
 static inline unsigned irq_taken(unsigned intid) {
@@ -308,15 +246,12 @@ static inline unsigned irq_taken(unsigned intid) {
 /* ---- firmware and CPUs ---- */
 
 #define PSCI_VERSION 0x84000000
-#define PSCI_CPU_SUSPEND 0xc4000001
 #define PSCI_CPU_OFF 0x84000002
-#define PSCI_CPU_ON 0xc4000003
-#define PSCI_AFFINITY_INFO 0xc4000004
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PSCI_FEATURES 0x8400000a
 #define PSCI_ALREADY_ON (-4)
 
-/* x0 of the answer, sign-extended from 32 bits. */
+/* The answer, sign-extended from 32 bits. */
 int64_t hvc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 int64_t smc(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 void secondary(void);
@@ -325,5 +260,8 @@ uint64_t cpu_affinity(unsigned cpu);
  * interrupts. */
 void cpu_start(unsigned cpu, void (*run)(void));
 void cpu_join(unsigned cpu);
+/* All CPUs run a function at once. */
+void everywhere(void (*run)(void));
+#define KEEP_US 40000 /* several time slices, when two vCPUs share a CPU */
 
 #endif

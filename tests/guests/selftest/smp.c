@@ -2,8 +2,6 @@
  */
 #include "selftest.h"
 
-#define KEEP_US 40000 /* several time slices, when two vCPUs share a CPU */
-
 static volatile unsigned turn, arrived;
 static volatile bool stop;
 
@@ -40,10 +38,12 @@ TEST_SMP(smp_already_on) {
     cpu_join(1);
 }
 
+extern char vectors[];
+
 static void note_identity(void) {
     EQ(sysreg_read(mpidr_el1) & 0xffffff, cpu_affinity(cpu_number()));
     EQ(sysreg_read(midr_el1) != 0, 1);
-    EQ(sysreg_read(vbar_el1) & 2047, 0);
+    EQ(sysreg_read(vbar_el1), (uint64_t)vectors);
     arrived++;
 }
 
@@ -54,30 +54,6 @@ TEST_SMP(smp_every_cpu_is_itself) {
         cpu_join(i);
     }
     EQ(arrived, nr_cpus - 1);
-}
-
-/* What a CPU that starts finds (DEN0022, 6.4): MMU and caches off, all interrupts masked, EL1, the
- * context. */
-static volatile uint64_t found[4];
-__asm__(
-    ".text\n"
-    "raw_entry:\n\t"
-    "adrp x4, found\n\tadd x4, x4, :lo12:found\n\t"
-    "str x0, [x4]\n\tmrs x1, sctlr_el1\n\tstr x1, [x4, #8]\n\t"
-    "mrs x1, daif\n\tstr x1, [x4, #16]\n\tmrs x1, currentel\n\tmrs x2, spsel\n\torr x1, x1, x2\n\t"
-    "dsb sy\n\tstr x1, [x4, #24]\n\tdsb sy\n\t"
-    "mov w0, #0x84000000\n\tadd w0, w0, #2\n\thvc #0\n\tb .\n");
-void raw_entry(void);
-
-TEST_SMP(smp_state_at_entry) {
-    __asm__ volatile("dc civac, %0\n\tdsb sy" ::"r"(found) : "memory");
-    EQ(hvc(PSCI_CPU_ON, cpu_affinity(1), (uint64_t)raw_entry, 0x123456789abcdef0), 0);
-    WAIT(hvc(PSCI_AFFINITY_INFO, cpu_affinity(1), 0, 0) == 1);
-    __asm__ volatile("dc civac, %0\n\tdsb sy" ::"r"(found) : "memory");
-    EQ(found[0], 0x123456789abcdef0);
-    EQ(found[1] & (BIT(0) | BIT(2) | BIT(12)), 0);
-    EQ(found[2], 0x3c0);
-    EQ(found[3], 5);
 }
 
 /* ---- interrupts ---- */
@@ -293,92 +269,6 @@ TEST_SMP(smp_everyone_sleeps) {
 
 /* ---- state that is each CPU's own ---- */
 
-static void keep_vectors(void) {
-    uint64_t pattern[66], now[66], end = counter() + ticks_us(KEEP_US);
-
-    for (unsigned i = 0; i < 64; i++)
-        pattern[i] = 0x0101010101010101 * (i + 1) + 0x8000 * (cpu_number() + 1);
-    pattern[64] = (uint64_t)(cpu_number() & 3) << 22; /* FPCR: rounding */
-    pattern[65] = BIT(27) | (cpu_number() & 15);      /* FPSR: saturation, flags */
-#define EACH_PAIR(op)                                                                              \
-    op " q0, q1, [%0]\n\t" op " q2, q3, [%0, #32]\n\t" op " q4, q5, [%0, #64]\n\t" op              \
-       " q6, q7, [%0, #96]\n\t" op " q8, q9, [%0, #128]\n\t" op " q10, q11, [%0, #160]\n\t" op     \
-       " q12, q13, [%0, #192]\n\t" op " q14, q15, [%0, #224]\n\t" op                               \
-       " q16, q17, [%0, #256]\n\t" op " q18, q19, [%0, #288]\n\t" op                               \
-       " q20, q21, [%0, #320]\n\t" op " q22, q23, [%0, #352]\n\t" op                               \
-       " q24, q25, [%0, #384]\n\t" op " q26, q27, [%0, #416]\n\t" op                               \
-       " q28, q29, [%0, #448]\n\t" op " q30, q31, [%0, #480]\n\t"
-    __asm__ volatile(
-        ".arch_extension simd\n\t" EACH_PAIR("ldp") ".arch_extension nosimd" ::"r"(pattern)
-        : "memory");
-    sysreg_write(fpcr, pattern[64]);
-    sysreg_write(fpsr, pattern[65]);
-    while (counter() < end && !failed()) {
-        __asm__ volatile(
-            ".arch_extension simd\n\t" EACH_PAIR("stp") ".arch_extension nosimd" ::"r"(now)
-            : "memory");
-        now[64] = sysreg_read(fpcr);
-        now[65] = sysreg_read(fpsr);
-        for (unsigned i = 0; i < COUNT(pattern); i++)
-            EQ(now[i], pattern[i]);
-    }
-}
-
-static void everywhere(void (*run)(void)) {
-    for (unsigned i = 1; i < nr_cpus; i++)
-        cpu_start(i, run);
-    run();
-    for (unsigned i = 1; i < nr_cpus; i++)
-        cpu_join(i);
-}
-
-TEST_SMP(smp_vectors_are_kept) {
-    everywhere(keep_vectors);
-}
-
-/* Registers that change nothing the test runs on. */
-#define EACH_REGISTER(X)                                                                           \
-    X(tpidr_el0)                                                                                   \
-    X(tpidrro_el0) X(sp_el0) X(elr_el1) X(far_el1) X(afsr0_el1) X(contextidr_el1) X(esr_el1)
-
-static void keep_registers(void) {
-    uint64_t end = counter() + ticks_us(KEEP_US), value = 0x1010 * (cpu_number() + 1);
-    uint64_t amair = sysreg_read(amair_el1);
-
-    sysreg_write(amair_el1, value);
-    value = sysreg_read(amair_el1) | value; /* may be read-only zero */
-    sysreg_write(amair_el1, amair);
-#define SET(name) sysreg_write(name, value);
-#define STILL(name)                                                                                \
-    if (FIELD(sysreg_read(name), 31, 0) != before_##name)                                          \
-        EQ(sysreg_read(name), before_##name);
-#define BEFORE(name) uint64_t before_##name = FIELD(sysreg_read(name), 31, 0);
-    EACH_REGISTER(SET)
-    sysreg_write(csselr_el1, cpu_number() & 1);
-    sysreg_write(cntkctl_el1, cpu_number() & 3);
-    sysreg_write(spsr_el1, 0x3c5 | (uint64_t)cpu_number() << 28);
-    __asm__ volatile("at s1e1r, %0\n\tisb" ::"r"(RAM + 4096ULL * cpu_number()) : "memory");
-    {
-        uint64_t par = sysreg_read(par_el1);
-
-        EACH_REGISTER(BEFORE)
-        EQ(before_tpidr_el0, value);
-        while (counter() < end && !failed()) {
-            EACH_REGISTER(STILL)
-            EQ(sysreg_read(csselr_el1), cpu_number() & 1);
-            EQ(sysreg_read(cntkctl_el1), cpu_number() & 3);
-            EQ(sysreg_read(spsr_el1), 0x3c5 | (uint64_t)cpu_number() << 28);
-            EQ(sysreg_read(par_el1), par);
-        }
-    }
-    sysreg_write(cntkctl_el1, 0);
-    sysreg_write(csselr_el1, 0);
-}
-
-TEST_SMP(smp_system_registers_are_kept) {
-    everywhere(keep_registers);
-}
-
 /* The virtual CPU interface: priorities, mask, an active interrupt. */
 static void keep_interface(void) {
     unsigned intid = 8 + cpu_number(), bpr = (gic_v2 ? 3 : 4) + cpu_number() % 2;
@@ -419,17 +309,17 @@ static void keep_address_space(void) {
     /* One GiB at the next free address: CPU 0 sees RAM there, CPU 1 devices. */
     for (unsigned i = 0; i < 512; i++)
         level1[i] = ((const uint64_t *)ttbr0)[i];
-    level1[8] = self ? level1[0] : level1[1];
+    level1[SPARE_GIB] = self ? level1[0] : level1[1];
     mine[self][0] = 0x55;
     dsb();
     sysreg_write(ttbr0_el1, (uint64_t)level1);
     while (counter() < end && !failed()) {
-        uint64_t at = (8ULL << 30) + (self ? VPL011 + 0xfe0 : (uint64_t)mine[0] - RAM);
+        uint64_t at = ((uint64_t)SPARE_GIB << 30) + (self ? VPL011 + 0xfe0 : (uint64_t)mine[0] - RAM);
 
         EQ(read32(at), self ? 0x11 : 0x55);
     }
     sysreg_write(ttbr0_el1, ttbr0);
-    __asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" ::: "memory");
+    flush_tlb();
 }
 
 TEST_SMP(smp_address_spaces_are_kept) {

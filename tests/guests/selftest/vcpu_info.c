@@ -21,8 +21,8 @@ TEST(vcpu_info_refused) {
     EQ(register_at(0, g, 4), -XEN_ENXIO);
     EQ(register_at(0, NOTHING_NORMAL >> 12, 0), -XEN_EINVAL);
     EQ(register_at(0, VPL011 >> 12, 0), -XEN_EINVAL);
-    EQ(register_at(0, ~0UL, 0), -XEN_EINVAL);
-    EQ(register_at(0, 1UL << 50, 0), -XEN_EINVAL);
+    EQ(register_at(0, ~0ULL, 0), -XEN_EINVAL);
+    EQ(register_at(0, 1ULL << 50, 0), -XEN_EINVAL);
     EQ(xen_call(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0, NOTHING_NORMAL), -XEN_EFAULT);
 }
 
@@ -37,7 +37,7 @@ TEST(vcpu_info_registered) {
     registered[0] = true;
     /* Everything is told as pending, so that nothing is lost. */
     EQ(info_of(0)->evtchn_upcall_pending, 1);
-    EQ(info_of(0)->evtchn_pending_sel, ~0UL);
+    EQ(info_of(0)->evtchn_pending_sel, ~0ULL);
     irq_enable();
     delay_us(20);
     irq_disable();
@@ -60,7 +60,7 @@ TEST(vcpu_info_registered_again) {
     events_begin();
     EQ(register_at(0, (uint64_t)&room >> 12, 0), 0);
     EQ(info->evtchn_upcall_pending, 1);
-    EQ(info->evtchn_pending_sel, ~0UL);
+    EQ(info->evtchn_pending_sel, ~0ULL);
     info->evtchn_pending_sel = 0;
     info->evtchn_upcall_pending = 0;
     vcpu_infos[0].evtchn_upcall_pending = 0;

@@ -53,8 +53,8 @@ struct row {
 #define OWN_DOMID 1
 #define REF 32
 #define TABLE_GFN HOLE_GFN(71)
-#define MAPPED_AT ((uint64_t)NOTHING_NORMAL + (72UL << 12))
-#define GRANTED_GFN ((RAM + 0x3100000UL) >> 12)
+#define MAPPED_AT ((uint64_t)NOTHING_NORMAL + (72ULL << 12))
+#define GRANTED_GFN ((RAM + 0x3100000ULL) >> 12)
 #define COPY_END(at)                                                                               \
     { .u.gmfn = GRANTED_GFN + (at), .domid = DOMID_SELF, .offset = 8 }
 
@@ -193,7 +193,7 @@ static void clean_up(int64_t pages);
 TEST(wrong_pointers) {
     static const uint64_t bad[] = {
         NOTHING_NORMAL,     NOTHING, VPL011,   GICD,         BAD_TABLE,
-        0x8000000000000000, ~0UL,    ~0UL - 3, 1UL << 39,    RAM_END,
+        0x8000000000000000, ~0ULL,    ~0ULL - 3, 1ULL << 39,    RAM_END,
         0xffff000000000000, 1,       0,        RAM_END + 17,
     };
 
@@ -265,8 +265,8 @@ TEST(read_only_pointers) {
 static const uint64_t numbers[] = {
     0,          1,         2,          31,         32,         63,         64,        65,
     127,        128,       1023,       1024,       4095,       4096,       131071,    131072,
-    DOMID_SELF, 0xffff,    0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 1UL << 32, 1UL << 36,
-    1UL << 40,  1UL << 51, 1UL << 52,  1UL << 63,  ~0UL >> 1,  ~0UL,
+    DOMID_SELF, 0xffff,    0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff, 1ULL << 32, 1ULL << 36,
+    1ULL << 40,  1ULL << 51, 1ULL << 52,  1ULL << 63,  ~0ULL >> 1,  ~0ULL,
 };
 
 /* Frames at which such a number may have placed something, and handles of mappings there. */
@@ -331,7 +331,7 @@ TEST(wrong_registers) {
             for (unsigned b = 0; b < COUNT(numbers); b++)
                 xen_call(calls[i], numbers[a], numbers[b], numbers[(a + b) % COUNT(numbers)]);
     for (unsigned a = 0; a < COUNT(numbers); a++)
-        TRUE(xen_call(numbers[a] | 1UL << 33, 0, 0, 0) == -XEN_ENOSYS);
+        TRUE(xen_call(numbers[a] | BIT(REGISTER_BITS - 2), 0, 0, 0) == -XEN_ENOSYS);
     clean_up(pages);
 }
 
@@ -404,7 +404,7 @@ static const struct inner inner[] = {
 
 /* Directly and as an entry of a multicall, with the same answer. */
 TEST(wrong_inner_pointers) {
-    static const uint64_t bad[] = {NOTHING_NORMAL, NOTHING, VPL011, BAD_TABLE, ~0UL - 3, RAM_END};
+    static const uint64_t bad[] = {NOTHING_NORMAL, NOTHING, VPL011, BAD_TABLE, ~0ULL - 3, RAM_END};
     uint64_t copy = (uint64_t)place + 4096;
 
     for (const struct inner *n = inner; n < inner + COUNT(inner); n++) {
@@ -457,7 +457,7 @@ TEST(wrong_frames) {
                                             .ref = REF,
                                             .dom = OWN_DOMID};
     const uint64_t frames[] = {HOLE_GFN(80), GICD >> 12, VPL011 >> 12, TABLE_GFN, MAPPED_AT >> 12,
-                               1UL << 36,    1UL << 51,  ~0UL >> 12,   ~0UL};
+                               1ULL << 36,    1ULL << 51,  ~0ULL >> 12,   ~0ULL};
 
     EQ(grant_table_op(GNTTABOP_map_grant_ref, &readonly, 1), 0);
     EQ(readonly.status, GNTST_okay);
@@ -465,7 +465,7 @@ TEST(wrong_frames) {
         EQ(info_at(frames[i]), -XEN_EINVAL);
         EQ(control_at(frames[i]), -XEN_EINVAL);
         EQ(copy_to(frames[i]), GNTST_bad_page);
-        if (frames[i] >= 1UL << 36)
+        if (frames[i] >= 1ULL << 36)
             EQ(map_at(frames[i]), GNTST_general_error);
     }
     unmap_again(MAPPED_AT, readonly.handle);

@@ -20,19 +20,6 @@
 
 #include "selftest.h"
 
-static inline int64_t xen_call(uint64_t nr, uint64_t a, uint64_t b, uint64_t c) {
-    register uint64_t x0 __asm__("x0") = a;
-    register uint64_t x1 __asm__("x1") = b;
-    register uint64_t x2 __asm__("x2") = c;
-    register uint64_t x3 __asm__("x3") = 0;
-    register uint64_t x4 __asm__("x4") = 0;
-    register uint64_t x16 __asm__("x16") = nr;
-
-    __asm__ volatile("hvc #0xea1"
-                     : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3), "+r"(x4), "+r"(x16)::"memory");
-    return (int64_t)x0;
-}
-
 static inline int64_t memory_op(unsigned cmd, void *arg) {
     return xen_call(__HYPERVISOR_memory_op, cmd, (uint64_t)arg, 0);
 }
