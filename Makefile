@@ -644,6 +644,13 @@ proofs: build/setup-proofs.mk
 spin: build/setup-proofs.mk
 	@tests/spin/run.py
 
+# The pictures of the documentation, of their text; the SVG is kept for who has no graphviz.
+.PHONY: figures
+figures: build/setup-figures.mk $(patsubst %.dot,%.svg,$(wildcard docs/figures/*.dot))
+docs/figures/%.svg: docs/figures/%.dot
+	$(say) DOT $@
+	@dot -Tsvg $< | sed '/^<!--.*-->$$/d; /^<!-- Generated/d; /^ -->$$/d' >$@
+
 # --- packaging --------------------------------------------------------------
 
 # DESTDIR= and prefix= as everywhere. The image goes where boot loaders look for kernels.
@@ -662,6 +669,7 @@ install-tools: $(CHECK)
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/man/man7 docs/man/*.7
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast README.md
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/docs docs/*.*
+	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/docs/figures docs/figures/*.svg
 	install -D -m 644 -t $(DESTDIR)$(prefix)/share/doc/holdfast/dts dts/*.*
 
 DIST := holdfast-$(VERSION)
@@ -720,7 +728,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible gdb clean distclean' \
+	@printf '%s\n' 'Targets: all run test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \

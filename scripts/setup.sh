@@ -8,6 +8,7 @@
 #   scripts/setup.sh proofs             the same for the proofs: Spin, and CBMC
 #   scripts/setup.sh gdb                the debugger
 #   scripts/setup.sh deb                what makes Debian packages
+#   scripts/setup.sh figures            what makes the documentation's pictures
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen armhf
 #                                       u-boot-rpi trusted-firmware i386
 #
@@ -167,6 +168,8 @@ level_deb() {
     install_missing build-essential gcc-aarch64-linux-gnu debhelper libfdt-dev zlib1g-dev lintian \
         device-tree-compiler python3-yaml
 }
+
+level_figures() { install_missing graphviz; }
 
 level_gdb() { install_missing gdb-multiarch; }
 
@@ -378,7 +381,7 @@ exec 9>build/.setup.lock
 flock 9
 
 case "${1:-}" in
-build | run | test | proofs | arm32 | gdb | deb)
+build | run | test | proofs | arm32 | gdb | deb | figures)
     "level_$1"
     ;;
 fetch)

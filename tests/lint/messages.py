@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every error line says what, where, and what happens now (docs/debugging.md, "Errors").
+"""Every error line says what, where, and what happens now (docs/debugging.md).
 
     error: WHERE: [PROPERTY:] what was expected, what is there; what happens now
 
