@@ -3,7 +3,7 @@
 /* SOURCES: drivers/smmu/smmu.c drivers/smmu/cmdq.c drivers/smmu/strtab.c drivers/smmu/evtq.c common/lib/fdt.c common/lib/spinlock.c */
 #include "fuzz.h"
 
-#include "../unit/test_smmu.c"
+#include "../unit/smmu_world.h"
 
 static struct smmu *the_smmu(void) {
     static struct smmu *s;

@@ -285,4 +285,10 @@ static inline int64_t evtchn_call_about(struct domain *d, struct domain *by, uns
     return rc;
 }
 
+static inline struct shared_info *shared_of(unsigned dom) {
+    return doms[dom]->abi->shared_info;
+}
+
+#define CONTROL_GFN 1u
+
 #endif
