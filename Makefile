@@ -314,7 +314,7 @@ test: build/setup-test.mk
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory tools
-	@$(MAKE) --no-print-directory model
+	@$(MAKE) --no-print-directory model MODEL_SEED=1
 	@$(MAKE) --no-print-directory fuzz
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory bench-gate

@@ -4,7 +4,8 @@
  * The UART's interrupt moves keys into a ring and finds the switch sequence, so that switching
  * works also when the guest with the focus takes nothing. The softirq gives keys to the port one by
  * one; a key leaves the ring when it was taken. A full ring stops the UART (the sender waits); a
- * receiver that took nothing for STALL_NS loses what waits for it.
+ * receiver that took nothing for STALL_NS loses what waits for it, as does one that does not take
+ * it when the focus goes on.
  */
 #include <hv/console.h>
 #include <hv/printk.h>
@@ -29,6 +30,7 @@ static char ring[RING_SIZE];
 static uint32_t ring_in, ring_out;
 static unsigned presses;         /* of the switch key in a row, not yet passed on */
 static unsigned switches_wanted; /* for the softirq */
+static uint32_t switch_at;       /* if so: keys up to here are for who has the focus still */
 static bool rx_stopped;
 
 /* One CPU delivers at a time; any other leaves it word to look again. */
@@ -50,14 +52,20 @@ static void ring_put(char c) {
         ring[ring_in++ % RING_SIZE] = c;
 }
 
+static uint32_t later(uint32_t a, uint32_t b) {
+    return (int32_t)(a - b) > 0 ? a : b;
+}
+
 /* A key from the UART. Keys held back while the sequence could complete follow when it does not. */
 static void key_locked(char c) {
     if (console_switch_key && (uint8_t)c == console_switch_key) {
         if (++presses < SWITCH_PRESSES)
             return;
         presses = 0;
+        if (switches_wanted) /* what lies between is for a port that never had the focus */
+            ring_in = later(switch_at, ring_out);
         switches_wanted++;
-        ring_out = ring_in; /* typed for the old one */
+        switch_at = ring_in;
         return;
     }
     for (; presses; presses--)
@@ -135,8 +143,9 @@ static bool offer_locked(char c) {
     return taken;
 }
 
+/* What comes before a switch that is wanted, or all. */
 static void deliver_keys_locked(void) {
-    while (ring_in != ring_out && !switches_wanted) {
+    while ((int32_t)((switches_wanted ? switch_at : ring_in) - ring_out) > 0) {
         uint32_t at = ring_out;
 
         if (!offer_locked(ring[at % RING_SIZE]))
@@ -177,13 +186,18 @@ static void deliver(void) {
     }
     delivering = true;
     deliver_again = false;
-    while (switches_wanted) {
-        switches_wanted--;
-        spin_unlock(&console_lock);
-        switch_focus();
-        spin_lock(&console_lock);
-    }
     deliver_keys_locked();
+    while (switches_wanted) {
+        unsigned n = switches_wanted;
+
+        switches_wanted = 0;
+        ring_out = later(ring_out, switch_at);
+        spin_unlock(&console_lock);
+        while (n--)
+            switch_focus();
+        spin_lock(&console_lock);
+        deliver_keys_locked();
+    }
     tell_of_room_locked();
     delivering = false;
     if (deliver_again || switches_wanted)

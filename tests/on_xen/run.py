@@ -132,10 +132,11 @@ def run_guest(guest, number, original, tests, ended):
     with Machine(
         f"on-xen-{number}", guest.domains(image), smp=2, machine="", holdfast=XEN, hv_bootargs=guest.bootargs
     ) as machine:
+        machine.patience = SILENCE
         machine.expect(rf"DOM{guest.number}: selftest: \d CPUs", timeout=60)
         while not how:
             try:
-                said = machine.expect(guest.says(), timeout=SILENCE).groupdict()
+                said = machine.expect(guest.says()).groupdict()
             except ConsoleError:
                 how = f"said nothing for {SILENCE} s"
                 break

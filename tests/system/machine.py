@@ -44,10 +44,13 @@ MODULES_AT = 0x50000000
 # On a Raspberry Pi, where U-Boot itself is at 0x80000.
 RPI_AT = {"holdfast": 0x400000, "tree": 0x2000000, "modules": 0x10000000}
 
+# Seconds that are waited for anything at least. They measure nothing: the host may have other things to do.
+PATIENCE = 600
+
 CTRL_A3 = "\x01\x01\x01"
-# What may stand before a domain's words on a line, also in the middle of one.
-PREFIX = re.compile(r"\(d\d+\) |\(HF\) [^\n]*\n?|\(XEN\) (?:DOM\d+: )?")
+PREFIX = re.compile(r"\((?:HF|XEN|d\d+)\) ")
 # What Holdfast says to the terminal before it breaks into the words of a domain that did.
+BREAK = "\x18\x1b[0m"
 TERMINAL = re.compile(r"\x18\x1b\[(?:0m|!p)")
 SWITCHED = r"Serial input to [^\n]*?(Holdfast|hypervisor|Xen|DOM0|\(?d\d+\)?|DOM\d+)[^\n]*\n"
 
@@ -157,6 +160,7 @@ class Machine:
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log_path = BUILD / "tests" / f"{name}.log"
         self.focused = None
+        self.patience = PATIENCE
         self._u_boot_commands = u_boot_commands
         self._cwd = ROOT
         self.may_leak = False  # the test makes it so
@@ -211,7 +215,7 @@ class Machine:
             self.command[1:],
             encoding="utf-8",
             codec_errors="replace",
-            timeout=60,
+            timeout=PATIENCE,
             echo=False,
             logfile=None,
             cwd=str(self._cwd),
@@ -222,19 +226,27 @@ class Machine:
         return self
 
     def __exit__(self, problem, *_):
+        if not problem:
+            self._settle()
         self._drain()
         self._child.close(force=True)
         self._log.close()
-        log = self.log_path.read_text(encoding="utf-8", errors="replace")
+        said = self.log()
+        said = said[: said.rfind("\n") + 1]  # the last line may be half of one
         lost = re.findall(
-            r"\(HF\) (?:audit: d\d+: (?!clean)|warning: d\d+: [^\n]* did not come back|leak)[^\n]*",
-            log,
+            r"\(HF\) (?:audit: d\d+: (?!clean)|warning: d\d+: [^\n]* did not come back|leak)[^\n]*", said
         )
-        held = re.findall(r"\(HF\) (d\d+: [^\n]*): some of its pages are held by others", log)
-        back = re.findall(r"\(HF\) (d\d+: [^\n]*): the last of its pages came back", log)
-        if sorted(held) != sorted(back):
-            lost.append(f"pages held of {held}, came back of {back}")
         assert problem or self.may_leak or not lost, lost
+
+    def _settle(self):
+        """Until no page is held by others: who holds some may be dying."""
+        held = r"\(HF\) (d\d+: [^\n]*): some of its pages are held by others\n"
+        back = r"\(HF\) (d\d+: [^\n]*): the last of its pages came back\n"
+        while True:
+            said = self.log()
+            if sorted(re.findall(held, said)) == sorted(re.findall(back, said)):
+                return
+            self.expect("\n")
 
     def _drain(self):
         """The rest of what QEMU said, for the log; a second of it from one that never falls silent."""
@@ -245,10 +257,10 @@ class Machine:
         except (pexpect.TIMEOUT, pexpect.EOF, OSError, ValueError):
             pass
 
-    def wait_exit(self, timeout=60):
+    def wait_exit(self, timeout=0):
         """QEMU's exit status, once it ended by itself."""
         try:
-            self._child.expect(pexpect.EOF, timeout=timeout)
+            self._child.expect(pexpect.EOF, timeout=max(timeout, self.patience))
         except pexpect.TIMEOUT:
             raise ConsoleError(f"QEMU did not end; {self._tail()}") from None
         self._child.close()
@@ -256,8 +268,9 @@ class Machine:
 
     # --- console ---
 
-    def expect(self, pattern, timeout=60):
+    def expect(self, pattern, timeout=0):
         """Waits for a regular expression anywhere on the console; returns the match."""
+        timeout = max(timeout, self.patience)
         try:
             self._child.expect(pattern, timeout=timeout)
         except (pexpect.TIMEOUT, pexpect.EOF) as problem:
@@ -265,14 +278,19 @@ class Machine:
             raise ConsoleError(f"{kind} while waiting for {pattern!r}; {self._tail()}") from None
         return self._child.match
 
-    def expect_all(self, patterns, timeout=60):
+    def expect_all(self, patterns, timeout=0):
         """Waits for several patterns, in any order."""
         wanted = list(patterns)
-        end = time.monotonic() + timeout
         while wanted:
-            left = max(0.0, end - time.monotonic())
-            match = self.expect("|".join(f"(?:{p})" for p in wanted), timeout=left)
+            match = self.expect("|".join(f"(?:{p})" for p in wanted), timeout)
             wanted = [p for p in wanted if not re.search(p, match.group(0))]
+
+    def told(self, pattern, since=0):
+        """Waits until the console has said it, behind the first `since` characters of log(). Unlike expect(),
+        also when it did while something else was waited for."""
+        while not (match := re.search(pattern, self.log()[since:])):
+            self.expect("\n")
+        return match
 
     def _tail(self):
         text = self.log()
@@ -301,7 +319,7 @@ class Machine:
             return
         for _ in range(len(self.domains) + 2 if self.domains else 6):
             self._child.send(CTRL_A3)
-            target = self.expect(SWITCHED, timeout=20).group(1)
+            target = self.expect(SWITCHED).group(1)
             digits = re.search(r"d(\d+)|DOM(\d+)", target)
             self.focused = int(digits.group(1) or digits.group(2)) if digits else 0
             if self.focused == number:
@@ -453,31 +471,41 @@ class Console:
         self.machine, self.number = machine, number
         self.name = name or f"domU{number}"
 
-    def wait_up(self, timeout=60):
+    def wait_up(self, timeout=0):
         """Until the shell of a Linux domain is there."""
         self.machine.expect(f"guest {self.name}: userspace up", timeout)
 
-    def run(self, command, timeout=30):
-        """Runs a shell command; returns its output, with other domains' lines taken out."""
+    def run(self, command, timeout=0):
+        """Runs a shell command; returns its output, without what others say meanwhile."""
         machine, tag = self.machine, self.machine.next_tag()
         machine.focus(self.number)
-        machine.send(f'echo "begin"-{tag}; {command}; echo "end"-{tag}=$?\r')
-        machine.expect(f"begin-{tag}\r*\n", timeout)
-        status = machine.expect(f"end-{tag}=(\\d+)", timeout).group(1)
-        output = self._mine(machine._child.before)
-        if status != "0":
-            raise ConsoleError(f"{self.name}: {command!r} returned {status}: {output}")
+        # The command to the terminal makes Holdfast tell who breaks into the domain's lines from then on.
+        machine.send(f'printf "\\033[mbegin-{tag}\\n"; {command}; echo "end"-{tag}=$?\r')
+        lines = self._lines(timeout)
+        while f"\033[mbegin-{tag}" not in next(lines):
+            pass
+        output = ""
+        while not (end := re.search(rf"end-{tag}=(\d+)", output)):
+            output += next(lines) + "\n"
+        output = output[: end.start()].strip()
+        if end.group(1) != "0":
+            raise ConsoleError(f"{self.name}: {command!r} returned {end.group(1)}: {output}")
         return output
 
-    def _mine(self, text):
-        mine = f"(d{self.number}) "
-        kept = []
-        for line in TERMINAL.sub("", text.replace("\r", "")).split("\n"):
-            other = re.match(r"\((?:HF|XEN|d\d+)\) ", line)
-            if other and not line.startswith(mine):
+    def _lines(self, timeout):
+        """The domain's lines, without a prefix, those whole that others broke into."""
+        whole = ""
+        while True:
+            line = self.machine.expect(r"[^\n]*\n", timeout).group(0).replace("\r", "")[:-1]
+            source = PREFIX.match(TERMINAL.sub("", line))
+            if source and source.group(0) != f"(d{self.number}) ":
                 continue
-            kept.append(PREFIX.sub("", line))
-        return "\n".join(kept).strip()
+            whole += PREFIX.sub("", line)
+            if whole.endswith(BREAK):
+                whole = whole[: -len(BREAK)]
+                continue
+            yield TERMINAL.sub("", whole)
+            whole = ""
 
     def type(self, text):
         """Types a line to the domain."""

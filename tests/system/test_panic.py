@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, MODULES_AT, ROOT, Domain, Machine
+from machine import BUILD, MODULES_AT, PATIENCE, ROOT, Domain, Machine
 
 SP, PC = 0x1F, 0x20  # gdb's numbers of AArch64 registers
 DIRECT_MAP = 0x800000000000  # asm/layout.h
@@ -18,7 +18,7 @@ class Stub:
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(30)
+        self._socket.settimeout(PATIENCE)
         self._socket.connect(str(path))
 
     def _send(self, packet):

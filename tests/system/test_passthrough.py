@@ -3,6 +3,8 @@ import hashlib
 import os
 import re
 
+import pytest
+
 from machine import BUILD, ROOT, Domain, Machine
 
 # The whole PCI host bridge of QEMU's machine.
@@ -290,6 +292,7 @@ def test_devices_that_cannot_be_had():
         machine.domain(1).wait_up(timeout=120)
 
 
+@pytest.mark.xdist_group("nvme.img")
 def test_make_run_with_devices():
     """PROFILE=passthrough: U-Boot leaves its devices at work; the disk and the card become domU1's."""
     domains = [Domain("domU1"), Domain("domU2")]

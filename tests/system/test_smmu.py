@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, ROOT, Domain, Machine
+from machine import BUILD, PATIENCE, ROOT, Domain, Machine
 
 MONITOR = BUILD / "guests/monitor.bin"
 BRIDGE = (ROOT / "dts/pci-bridge.dts").read_text(encoding="ascii")
@@ -147,12 +147,7 @@ def audit(machine):
     """All of its mirror is as the P2M says."""
     machine.focus(0)
     machine.send("a")
-    assert "clean" in machine.expect(r"audit: d1: [^\n]*").group(0)
-
-
-def told(machine, pattern):
-    """The console says it, or has said it already: a fault may be told before its cause is answered."""
-    return re.search(pattern, machine.log()) or machine.expect(pattern)
+    machine.expect("audit: d1: clean")
 
 
 both_modes = pytest.mark.parametrize("mode", ["mirror", "shared"])
@@ -174,7 +169,7 @@ def test_reaches_its_memory(cpu, mode):
         assert edu.copies(page, page + PAGE, 0x5151)
         assert guest.unmap(page) == 0
         edu.store(page)
-        told(machine, r"stream 0x10 of d1: F_TRANSLATION, write of 0x42000000, stage 2")
+        machine.told(r"stream 0x10 of d1: F_TRANSLATION, write of 0x42000000, stage 2")
         assert edu.copies(page - 8, page + PAGE, 0x6161)
         # Another page is there now.
         assert guest.populate(page) == 1
@@ -190,7 +185,7 @@ def test_addresses_beyond_the_memory(mode):
         guest, edu = up(machine)
         for address in (0x8000000000, 0x8040000000, 0x90000000, 0xFFFFFFF000):
             edu.load(address)
-            told(machine, rf"smmu@9050000: stream 0x10 of d1: F_TRANSLATION, read of {address:#x}, stage 2, ipa page {address:#x}\n")
+            machine.told(rf"smmu@9050000: stream 0x10 of d1: F_TRANSLATION, read of {address:#x}, stage 2, ipa page {address:#x}\n")
         edu.store(1 << 44)  # more than the table has; QEMU blocks it without a record
         assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x77)
 
@@ -204,13 +199,13 @@ def test_pages_of_the_hypervisor():
         assert guest.add_shared_info(page) == 0
         before = guest.read(page + 8)
         edu.store(page + 8)
-        told(machine, rf"stream 0x10 of d1: F_TRANSLATION, write of {page + 8:#x}, stage 2")
+        machine.told(rf"stream 0x10 of d1: F_TRANSLATION, write of {page + 8:#x}, stage 2")
         assert guest.read(page + 8) == before
         assert edu.copies(page - 8, page + PAGE, 0x4321)
         assert guest.unmap(page) == 0
         for nothing in (page, WINDOW):  # registers, its own even, are no memory
             edu.load(nothing)
-            told(machine, rf"F_TRANSLATION, read of {nothing:#x}")
+            machine.told(rf"F_TRANSLATION, read of {nothing:#x}")
         audit(machine)
 
 
@@ -241,21 +236,30 @@ def with_functions(name, *functions, **properties):
     return Domain(name, memory_mib=64, kernel=MONITOR, ramdisk=None, properties=properties)
 
 
+def loop_beside_copies(machine, edu, target):
+    """How long the second guest's loop takes while the first one's device copies, and how many copies it took to
+    last as long: the machine goes on while the host is slow to type."""
+    copies, done = 2, True
+    while done:
+        copies, since = 2 * copies, len(machine.log())
+        machine.focus(1)
+        machine.send(f"d {edu.bar:x} {target:x} {copies:x}\r")
+        took = Guest(machine, 2).ask("l", 5_000_000)
+        done = re.search(r"\(d1\) = 0{16}", machine.log()[since:])
+        machine.told(r"\(d1\) = 0{16}", since)
+    return took, copies
+
+
 def test_a_storm_of_faults():
-    """A thousand faults with each copy: counted, hardly printed, and the other guest is nearly as fast as before."""
+    """Hundreds of faults with each copy: counted, hardly printed, and the other guest is nearly as fast as before."""
     with start("storm", guests(2), smp=1) as machine:
         guest, edu = up(machine, 2)
-        other, took = Guest(machine, 2), {}
-        for target in (RAM + 0x1000000, 0x90000000):
-            machine.focus(1)
-            machine.send(f"d {edu.bar:x} {target:x} 4\r")
-            took[target] = other.ask("l", 5_000_000)
-            machine.expect(r"\(d1\) = 0{16}")
-        before, during = took.values()
-        assert during < 1.15 * before, took
+        before, _ = loop_beside_copies(machine, edu, RAM + 0x1000000)
+        during, copies = loop_beside_copies(machine, edu, 0x90000000)
+        assert during < 1.15 * before, (before, during)
         lines = len(re.findall("F_TRANSLATION", machine.log()))
         commands, tlb, syncs, errors, timeouts, events = counters(machine)
-        assert events >= 4 * 256 and lines < 60 and errors == timeouts == 0
+        assert events >= copies * 256 and lines < events / 16 and errors == timeouts == 0
         assert int(machine.expect(r"iommu: smmu@9050000: stream 0x10: (\d+) faults").group(1)) == events
         machine.expect(r"iommu: d1: mirror of \d+ pages")
         machine.expect(r"iommu: smmu@9050000: streams 0..0xffff: d1, (\d+) faults")
@@ -273,7 +277,7 @@ def test_granted_pages():
         assert guest.map_grant(here, 2, 8, READ_ONLY) == 0
         assert guest.map_grant(here + PAGE, 2, 9) == 0
         edu.store(here)  # before the SMMU knows the page: QEMU's looks at permissions only then
-        told(machine, rf"stream 0x10 of d1: F_PERMISSION, write of {here:#x}, stage 2")
+        machine.told(rf"stream 0x10 of d1: F_PERMISSION, write of {here:#x}, stage 2")
         edu.load(here)
         edu.store(here + PAGE)
         assert other.read(page) == other.read(page + PAGE) == 0x5151
@@ -344,7 +348,7 @@ def test_from_one_domain_to_another(mode):
         edu = Edu(second, slot=0)
         assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x2222)
         edu.store(0x90000000)
-        told(machine, r"stream 0x10 of d2: F_TRANSLATION, write of 0x90000000")
+        machine.told(r"stream 0x10 of d2: F_TRANSLATION, write of 0x90000000")
         assert first.read(RAM + 0x1001000) == 0xABCD
         assert Edu(first, slot=0).copies(RAM + 0x1000000, RAM + 0x1001000, 0x3333)
         assert second.read(RAM + 0x1001000) == 0x2222
@@ -353,7 +357,7 @@ def test_from_one_domain_to_another(mode):
 @both_modes
 def test_a_device_at_random(mode):
     """Copies from and to everywhere while the guest changes its memory: its neighbour's is as it was, and all is counted."""
-    seed = int.from_bytes(os.urandom(7), "little") if "HF_SEED" not in os.environ else int(os.environ["HF_SEED"])
+    seed = int(os.environ.get("HF_SEED", 0x5EED))
     with start(f"random-{mode}", guests(2), shift=7, hv_bootargs=f"iommu={mode}") as machine:
         guest, edu = up(machine, 2)
         other, size = Guest(machine, 2), 0x600000
@@ -361,11 +365,12 @@ def test_a_device_at_random(mode):
         for n in range(8):
             other.write(RAM + n * 0x800000 + 0x10000, seed + n)
         before = [other.ask("c", RAM + 0x800000 + part, size // 8) for part in (0, 0x2000000)]
+        since = len(machine.log())
         machine.focus(1)
         machine.send(f"z {edu.bar:x} {seed:x} 60\r")
         machine.expect(r"\(d1\) at work")
         after = [other.ask("c", RAM + 0x800000 + part, size // 8) for part in (0, 0x2000000)]
-        machine.expect(r"\(d1\) = [0-9a-f]{16}", timeout=120)
+        machine.told(r"\(d1\) at work\n(?:.*\n)*?\(d1\) = [0-9a-f]{16}", since)
         after += [other.ask("c", RAM + 0x800000 + part, size // 8) for part in (0, 0x2000000)]
         assert after == before * 2, f"HF_SEED={seed}"
         commands, tlb, syncs, errors, timeouts, events = counters(machine)
@@ -412,7 +417,7 @@ def test_streams_behind_bridges(kind, bus, slot):
         edu = Edu(guest, slot=slot, bus=bus, bar=0x23700000)
         assert edu.copies(RAM + 0x1000000, RAM + 0x1001000, 0x100)
         edu.store(0x90000000)
-        told(machine, rf"stream {bus << 8:#x} of d1: F_TRANSLATION, write of 0x90000000")
+        machine.told(rf"stream {bus << 8:#x} of d1: F_TRANSLATION, write of 0x90000000")
 
 
 def u_boot_edu(source, target, command):
@@ -505,7 +510,7 @@ class Debugger:
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(60)
+        self._socket.settimeout(PATIENCE)
         self._socket.connect(str(path))
         self._rest = b""
 

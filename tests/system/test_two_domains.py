@@ -133,7 +133,7 @@ def test_reboot_five_times(machine):
     for _ in range(5):
         rebooted.type("reboot")
         rebooted.wait_up(timeout=120)
-        assert uptime(rebooted) < 30
+        assert uptime(rebooted) < uptime(other)
     assert rebooted.run("nproc") == "2"
     assert uptime(other) > before
     assert timer_interrupts(other) > ticks

@@ -76,7 +76,7 @@ def pages_of_domain(machine):
 
 
 def wait_for(guest, condition):
-    guest.run(f"n=0; until {condition}; do n=$((n + 1)); [ $n -lt 200 ]; usleep 50000; done", timeout=60)
+    guest.run(f"until {condition}; do usleep 50000; done")
 
 
 def test_balloon(machine, guest):
@@ -124,8 +124,9 @@ def test_without_the_node():
 
 def test_stress():
     """Four vCPUs on two CPUs under processes, faults, memory, timers and signals, with CPUs going and coming
-    and the balloon at work."""
-    domain = enhanced(cpus=4, memory_mib=512, ramdisk=INITRD_STRESS)
+    and the balloon at work. In real time, so the kernel is not to judge how long its CPUs have to wait."""
+    bootargs = "console=ttyAMA0 hostname=domU1 panic=-1 nowatchdog rcupdate.rcu_cpu_stall_suppress=1 workqueue.watchdog_thresh=0"
+    domain = enhanced(cpus=4, memory_mib=512, ramdisk=INITRD_STRESS, bootargs=bootargs)
     with Machine("stress", [domain, Domain("domU2")], icount=False) as machine:
         guest = machine.domain(1)
         guest.wait_up(timeout=120)
@@ -180,7 +181,7 @@ def test_two_consoles():
         guest = machine.domain(1)
         guest.wait_up(timeout=120)
         guest.run("echo by-the-ring >/dev/hvc0")
-        assert re.search(r"^\(d1\) by-the-ring$", machine.log(), re.M)
+        machine.told(r"\n\(d1\) by-the-ring\n")
         machine.send("\x01\x01\x01")
         machine.expect(r"Serial input to domU1 hvc0 \(d1\)")
 

@@ -341,6 +341,7 @@ static void keys(void **state) {
     assert_screen("<h><v>");
     type("a\x01\x01\x01"
          "one\r");
+    assert_screen("<a>(HF) *** Serial input to domU1 (d1) ***\r\n");
     assert_string_equal(g1.got, "one\r");
     /* an incomplete sequence is the guest's */
     type("\x01"
@@ -353,6 +354,31 @@ static void keys(void **state) {
     type("\x01\x01\x01\x01");
     console_switch_key = 1;
     assert_string_equal(g2.got, "two\x01\x01\x01\x01");
+}
+
+/* Several ports' keys at once, as a script types them: each gets its own, unless it was passed by.
+ */
+static void keys_around_switches(void **state) {
+    (void)state;
+    type("\x01\x01\x01"
+         "off\r\x01\x01\x01"
+         "x");
+    assert_string_equal(g1.got, "");
+    assert_string_equal(g2.got, "x");
+    type("\x01\x01\x01\x01\x01\x01\x01\x01\x01");
+    type("one\r\x01\x01\x01");
+    type("two\r");
+    assert_string_equal(g1.got, "one\r");
+    assert_string_equal(g2.got, "xtwo\r");
+    g2.room = 1;
+    type("ab\x01\x01\x01"
+         "c");
+    assert_string_equal(g2.got, "xtwo\ra");
+    assert_string_equal(g10.got, "c");
+    g2.room = 5;
+    console_retry(&g2.port);
+    run_softirq();
+    assert_string_equal(g2.got, "xtwo\ra");
 }
 
 /* A receiver with room for few: nothing is lost, the UART waits, and goes on when it takes more. */
@@ -531,6 +557,7 @@ int main(void) {
         T(control_characters),
         T(long_lines),
         T(turns),
+        T(keys_around_switches),
         T(keys),
         T(slow_receiver),
         T(dead_receiver),

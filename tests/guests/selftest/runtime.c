@@ -84,8 +84,8 @@ void nap(void) {
 void cpu_join(unsigned cpu) {
     irq_disable();
     /* Also when the test has failed: nobody else looks after a CPU that runs on. */
-    WAIT_FOR(2000000, *(volatile bool *)&cpus[cpu].done, nap());
-    WAIT_FOR(2000000, hvc(PSCI_AFFINITY_INFO, cpu_affinity(cpu), 0, 0) == 1, nap());
+    WAIT_FOR(PATIENCE_US, *(volatile bool *)&cpus[cpu].done, nap());
+    WAIT_FOR(PATIENCE_US, hvc(PSCI_AFFINITY_INFO, cpu_affinity(cpu), 0, 0) == 1, nap());
 }
 
 void everywhere(void (*run)(void)) {

@@ -49,8 +49,10 @@ bool verdict_end(const char *label, const char *name);
         check_equal(#condition, __LINE__, met_, true);                                             \
         met_;                                                                                      \
     })
-/* For at most 2 s; not at all when the test has failed already. */
-#define WAIT_BY(condition, pass_time) WAIT_FOR(failed() ? 0 : 2000000, condition, pass_time)
+/* For at most 20 s: the host may run this CPU and not the other. Not at all when the test has failed
+ * already. */
+#define PATIENCE_US 20000000
+#define WAIT_BY(condition, pass_time) WAIT_FOR(failed() ? 0 : PATIENCE_US, condition, pass_time)
 #define WAIT(condition) WAIT_BY(condition, __asm__ volatile("yield" ::: "memory"))
 /* Gives the CPU away meanwhile; interrupts are masked, the virtual timer is used. */
 #define WAIT_ASLEEP(condition) WAIT_BY(condition, nap())
