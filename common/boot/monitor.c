@@ -68,13 +68,23 @@ static bool is_choice(const char *list, const char *word) {
 
 /* False: the arguments are not what the command takes. */
 static bool read_args(const struct monitor_command *c, char *at, struct monitor_args *args) {
+    const char *form = c->args;
+    char *end;
+
     args->word = next_word(&at);
+    if (*form == 'N') {
+        args->number = strtoul(args->word, &end, 10);
+        if (end == args->word || *end)
+            return false;
+        args->word = next_word(&at);
+        form += 2;
+    }
     if (*next_word(&at))
         return false;
-    if (!strstr(c->args, "DOMAIN"))
-        return *c->args ? is_choice(c->args, args->word) : !*args->word;
+    if (!strstr(form, "DOMAIN"))
+        return *form ? is_choice(form, args->word) : !*args->word;
     if (!*args->word)
-        return c->args[0] == '[';
+        return *form == '[';
     args->guest = guest_find(args->word);
     if (args->guest)
         args->domain = domain_by_id(args->guest->domid);
@@ -82,7 +92,7 @@ static bool read_args(const struct monitor_command *c, char *at, struct monitor_
 }
 
 static void run_line(void) {
-    struct monitor_args args = {NULL, NULL, ""};
+    struct monitor_args args = {NULL, NULL, "", 0};
     char *at = line;
     const char *name = next_word(&at);
     const struct monitor_command *c = find_command(name);
@@ -97,7 +107,7 @@ static void run_line(void) {
 
 /* In the domain thread. */
 static void run_command(void) {
-    static const struct monitor_args none = {NULL, NULL, ""};
+    static const struct monitor_args none = {NULL, NULL, "", 0};
 
     if (keyed)
         keyed->run(&none);

@@ -5,17 +5,19 @@
 #include <hv/domain.h>
 #include <hv/guest_config.h>
 
-/* What a command is about: the domain it names, as far as there is one, or a word. */
+/* What a command is about: the domain it names, as far as there is one, a word, or a number. */
 struct monitor_args {
     const struct guest_config *guest; /* NULL: none is named */
     struct domain *domain;            /* NULL: it does not live */
     const char *word;
+    unsigned long number;
 };
 
 struct monitor_command {
     const char *name;
     char key;         /* asks for it without arguments; 0: none does */
-    const char *args; /* "", "DOMAIN", "[DOMAIN]" (all, when none is named), or "this|that" */
+    const char *args; /* "", "DOMAIN", "[DOMAIN]" (all, when none is named), "this|that",
+                       * or "N [DOMAIN]" */
     const char *help;
     void (*run)(const struct monitor_args *args); /* in the domain thread */
 };
@@ -24,5 +26,6 @@ struct monitor_command {
 extern const struct monitor_command monitor_commands[];
 
 void monitor_trace(const struct monitor_args *args); /* monitor_trace.c */
+void monitor_fail(const struct monitor_args *args);  /* monitor_fail.c, in debug builds */
 
 #endif

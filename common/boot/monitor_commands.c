@@ -217,6 +217,9 @@ const struct monitor_command monitor_commands[] = {
     {"debug", 'q', "[DOMAIN]", "raise VIRQ_DEBUG at every vCPU", cmd_debug},
     {"destroy", 0, "DOMAIN", "end it, whatever its node says", cmd_destroy},
     {"domains", 'd', "[DOMAIN]", "state and pages", cmd_domains},
+#if HF_DEBUG
+    {"fail", 0, "N [DOMAIN]", "the N-th allocation from now finds no memory", monitor_fail},
+#endif
     {"help", 'h', "", "this list", cmd_help},
     {"iommu", 'i', "", "IOMMUs, the devices behind them, and their faults", cmd_iommu},
     {"memory", 'm', "", "free pages of the machine, and which are cleared", cmd_memory},

@@ -9,6 +9,7 @@ obj-y += image.o
 obj-y += image_load.o
 obj-y += modules.o
 obj-y += monitor.o monitor_commands.o monitor_trace.o
+obj-y += $(if $(filter 0,$(DEBUG)),,monitor_fail.o)
 obj-y += restart.o
 obj-y += static_mem.o
 obj-y += static_evtchn.o static_shm.o shm_map.o

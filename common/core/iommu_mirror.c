@@ -86,6 +86,10 @@ static void drain_pool(struct iommu_domain *dom) {
     }
 }
 
+static uint32_t tables_left(const struct iommu_domain *dom) {
+    return mm_fails() ? 0 : dom->pool_free;
+}
+
 static int fill_pool(struct iommu_domain *dom, uint32_t pages) {
     for (; pages; pages--) {
         void *table = xenheap_alloc(0);
@@ -180,7 +184,7 @@ static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_typ
         const pte_t *entry = pt_find_slot(&dom->pt, rq.va, &gap);
 
         if (entry ? !pte_is_valid(*entry) : !gap.blocked)
-            return rq.attr && gap.missing > dom->pool_free ? -ENOMEM : 0;
+            return rq.attr && gap.missing > tables_left(dom) ? -ENOMEM : 0;
     }
     needed = pt_tables_needed(&dom->pt, &rq);
     if (needed == -EEXIST) {
@@ -193,7 +197,7 @@ static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_typ
     } else if (!rq.attr) {
         needed = 0;
     }
-    return needed < 0 ? (int)needed : needed > dom->pool_free ? -ENOMEM : 0;
+    return needed < 0 ? (int)needed : needed > tables_left(dom) ? -ENOMEM : 0;
 }
 
 static void map_page(struct iommu_domain *dom, const struct pt_request *rq) {

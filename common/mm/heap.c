@@ -11,6 +11,7 @@
 #include <hv/printk.h>
 
 void (*mm_preempt_hook)(void);
+bool (*mm_fail_hook)(void);
 
 static spinlock_t heap_lock = SPINLOCK_INIT(RANK_HEAP, "heap");
 /* Guarded by heap_lock. No block is in two zones: the direct map is whole blocks of MAX_ORDER. */
@@ -125,7 +126,7 @@ static struct page_info *alloc_from(enum heap_zone zone, unsigned order) {
     struct dirty d;
     unsigned have;
 
-    if (order > MAX_ORDER)
+    if (order > MAX_ORDER || mm_fails())
         return NULL;
     spin_lock(&heap_lock);
     if ((z->orders >> order) || fresh_grow_locked(order, zone)) {

@@ -45,6 +45,8 @@ static inline void p2m_note_change(struct p2m *p2m, gfn_t g, uint64_t nr, enum p
  * in small steps even when the guest has used up all others.
  */
 static inline uint32_t p2m_tables_left(const struct p2m *p2m) {
+    if (!p2m->dying && mm_fails())
+        return 0;
     return p2m->pool_free && !p2m->dying ? p2m->pool_free - 1 : p2m->pool_free;
 }
 int p2m_pool_fill(struct p2m *p2m, uint32_t pages) __must_check;

@@ -83,6 +83,8 @@ void *hv_zalloc(size_t size) {
 
     if (size > class_size[NR_CLASSES - 1])
         return alloc_large(size);
+    if (mm_fails())
+        return NULL;
     c = class_of(size);
     spin_lock(&slab_lock);
     page = page_list_first(&partial[c]);

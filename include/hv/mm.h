@@ -84,6 +84,15 @@ bool ioremap_overlaps(paddr_t pa, uint64_t size);
 void *memremap(paddr_t pa, uint64_t size, enum hyp_prot prot);
 
 /*
+ * In debug builds asked before each allocation, true: this one finds no memory. Set from above to
+ * see what follows then; locks of this floor may be held. NULL: none is asked for.
+ */
+extern bool (*mm_fail_hook)(void);
+static inline bool mm_fails(void) {
+    return HF_DEBUG && unlikely(READ_ONCE(mm_fail_hook)) && mm_fail_hook();
+}
+
+/*
  * Long work on this floor calls it between bounded steps, without a lock. Set from above when there
  * is something to yield to; NULL before.
  */

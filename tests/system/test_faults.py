@@ -1,0 +1,155 @@
+"""Allocations that fail, each in turn, by the host console's `fail` (debug builds); guests that end in the
+middle of each hypercall. Either costs no page, and the neighbour nothing."""
+import functools
+import re
+
+from machine import BUILD, Domain, Machine
+from test_monitor import Monitor
+from test_smmu import EDU
+from test_static_shm import region
+
+PAIR = 'holdfast,allow-pairs = "neighbour", "victim";'
+CALLS = BUILD / "guests/calls.bin"
+# A failure is known by who called whom down to the allocation.
+ORDERED = re.compile(r"\(HF\) fail: no memory here, by order\n\(HF\) call trace:\n((?:\(HF\)   .*\n)+)")
+
+
+class Two:
+    """A neighbour (tests/guests/calls), and a victim that is started again and again from the host console."""
+
+    def __init__(self, machine, greeting):
+        self.machine, self.greeting = machine, greeting
+        machine.expect_all([r"2 of 2 domains started", r"\(d1\) calls: \d+ operations", r"\(d2\) " + greeting])
+        self.sum = self.order(1, "n", r"\(d1\) calls: sum (\w+)\r*\n")
+        self.order(1, "g2 ", r"\(d1\) calls: granted")
+        machine.focus(0)
+        self.monitor = Monitor(machine)
+        self.destroy()
+        self.free = self.count()
+
+    def order(self, number, keys, answer):
+        """Keys for a console, and what is said until the answer came."""
+        self.machine.focus(number)
+        self.machine.send(keys)
+        match = self.machine.expect(answer)
+        return (self.machine._child.before + match.group(0)).replace("\r", "")
+
+    def count(self):
+        return int(re.search(r"memory: (\d+) of", self.monitor.ask("memory")).group(1))
+
+    def destroy(self):
+        self.order(0, "destroy victim\r", "d2: victim: powered off")
+
+    def start(self):
+        return self.order(0, "restart victim\r", r"d2: victim: stays dead\r*\n|\(d2\) " + self.greeting)
+
+    def check(self):
+        """Whatever was, all of the victim's pages are back."""
+        assert self.count() == self.free
+
+    def check_neighbour(self):
+        assert "clean" in self.monitor.ask("audit neighbour")
+        assert self.order(1, "n", r"\(d1\) calls: sum (\w+)\r*\n").split()[-1] == self.sum.split()[-1]
+
+
+def trace_of(said):
+    """Where the failure was, if it was."""
+    found = ORDERED.findall(said)
+    assert len(found) == said.count("fail: no memory") <= 1, said
+    return found[0] if found else None
+
+
+def each_in_turn(attempt):
+    """attempt(n) lets the n-th allocation fail and tells where that was; None: there are not so many.
+    Of a loop that allocates page after page fewer and fewer are tried, and again more at its end.
+    Returns the functions on the way."""
+    at = functools.lru_cache(None)(attempt)
+    places, n, step = set(), 1, 1
+    while at(n):
+        places.add(at(n))
+        if at(n + step) == at(n):
+            n, step = n + step, 2 * step
+        elif step > 1:
+            step //= 2
+        else:
+            n += 1
+    return set(re.findall(r"  (\w+)\+0x", "".join(places)))
+
+
+def test_creation_of_a_domain():
+    """With all that a domain can have. Each failure costs one line, and this domain."""
+    channel = 'e{0}: evtchn@1 {{ compatible = "xen,evtchn-v1"; xen,evtchn = <5 &e{1}>; }};\n'
+    shared = (region("heap", role, 0x7000_0000, 0x2000) for role in ("owner", "borrower"))
+    nodes = [channel.format(n, 3 - n) + next(shared) for n in (1, 2)]
+    more = {"holdfast,pv-console": True, "nr_spis": "<64>", "holdfast,pci-functions": '"0000:00:02.0"'}
+    domains = [
+        Domain("neighbour", memory_mib=16, kernel=CALLS, ramdisk=None, nodes=nodes[0]),
+        Domain("victim", cpus=2, memory_mib=4, kernel=BUILD / "guests/idle.bin", ramdisk=None, properties=more, nodes=nodes[1]),
+    ]
+    with Machine("faults-creation", domains, chosen=PAIR, options=EDU) as machine:
+        two = Two(machine, "idle guest waits")
+
+        def attempt(n):
+            two.monitor.ask(f"fail {n}")
+            said = two.start()
+            assert said.count("(HF) error: /chosen/victim") == said.count("stays dead"), said
+            two.monitor.ask("fail 0")
+            if "stays dead" not in said:
+                two.destroy()
+            two.check()
+            return trace_of(said)
+
+        functions = each_in_turn(attempt)
+        two.check_neighbour()
+    assert functions >= {
+        "abi_pv_console_init", "domain_create", "domain_give_mmio", "events_create", "grant_frames_init",
+        "hv_thread_create", "iommu_domain_create", "iommu_mirror_init", "maptrack_init", "p2m_pool_fill",
+        "p2m_populate_some", "p2m_set_mirror", "passthrough_give_function", "stack_alloc", "static_evtchns_make",
+        "static_shm_map", "vgic_init_domain", "vpci_add", "vpl011_init",
+    }  # fmt: skip
+
+
+def calls():
+    return [
+        Domain(name, cpus=2, memory_mib=16, kernel=CALLS, ramdisk=None, properties={"max_grant_version": "<2>"})
+        for name in ("neighbour", "victim")
+    ]
+
+
+def test_hypercalls():
+    """What is refused for want of memory is granted when it is asked for again."""
+    with Machine("faults-hypercalls", calls(), chosen=PAIR) as machine:
+        two = Two(machine, r"calls: \d+ operations")
+
+        def attempt(n):
+            assert "stays dead" not in two.start()
+            two.monitor.ask(f"fail {n} victim")
+            said = two.order(2, "a", r"\(d2\) calls: all made")
+            assert "FAIL" not in said
+            two.machine.focus(0)
+            two.monitor.ask("fail 0")
+            assert "clean" in two.monitor.ask("audit victim")
+            two.destroy()
+            two.check()
+            return trace_of(said)
+
+        functions = each_in_turn(attempt)
+        two.check_neighbour()
+    assert functions >= {
+        "do_multicall", "evtchn_alloc_unbound", "evtchn_init_control", "grant_frame_get", "grant_map",
+        "memory_add_to_physmap_batch", "p2m_map", "p2m_populate_some", "p2m_unmap",
+    }  # fmt: skip
+
+
+def test_ends_in_hypercalls():
+    """The other vCPU ends the domain while the first is in each of them, at three moments."""
+    with Machine("faults-ends", calls(), chosen=PAIR) as machine:
+        two = Two(machine, r"calls: (\d+) operations")
+        count = int(re.findall(r"\(d2\) calls: (\d+) operations", machine.log())[0])
+        for operation in range(count):
+            for us in (100, 1000 + 37 * operation, 10000 + 1001 * operation):
+                assert "stays dead" not in two.start()
+                two.order(2, f"d{operation} {us} ", "d2: victim: powered off")
+                machine.focus(0)
+                two.check()
+        two.check_neighbour()
