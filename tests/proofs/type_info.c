@@ -1,8 +1,7 @@
 /*
  * Proof: the packed word type_info (include/hv/type_info.h).
  *
- * Bounds: none. Every value of the word and every GFN is covered, for the widths of the asm/gfn.h
- * found first: arm64's own, or arm32's with HF_GFN_WIDTH=32.
+ * Bounds: none. Every value of the word and every GFN is covered, for the widths of arm64 and of arm32.
  */
 #include <hv/type_info.h>
 
