@@ -280,7 +280,7 @@ HELLO_PANES = """
 
 def boot(config, output, more):
     """Makes a disk image and starts it by U-Boot in QEMU, on this terminal; does not return."""
-    if panes.wanted() and "TMUX" not in os.environ:
+    if panes.wanted() and not panes.inside():
         sys.exit(panes.in_new_tmux(sys.argv))
     disk(config, output)
     print(HELLO_PANES if panes.wanted() else HELLO, flush=True)

@@ -29,7 +29,7 @@ READING = 0.2  # seconds: a switch of the input drops the keys that a guest has 
 
 
 class Splitter:
-    """Gives the text of a console to show(number, text); 0 is Holdfast, and all that is not marked."""
+    """Gives the text of a console to show(number, text); 0 is Holdfast, which keeps its marks, and all without one."""
 
     def __init__(self, show):
         self.show, self.held = show, b""
@@ -54,7 +54,7 @@ class Splitter:
                 if mark:
                     self.owner = int(mark[1] or 0)
                     self.line = b"" if not self.owner else self.line
-                    text = text[mark.end() :]
+                    text = text[mark.end() if self.owner else 0 :]
                 self.start = False
             end = re.search(rb"\n|\r(?!\n)", text)
             if text.endswith(b"\r") and (not end or end.end() == len(text)):
@@ -114,7 +114,17 @@ def wanted():
     asked = os.environ.get("PANES", "")
     if asked == "0" or not shutil.which("tmux") or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return False
-    return asked == "1" or bool(os.environ.get("TMUX"))
+    return asked == "1" or inside()
+
+
+def inside():
+    """Whether our terminal is a pane of tmux, and not that of a program which runs in one."""
+    if not {"TMUX", "TMUX_PANE"} <= set(os.environ):
+        return False
+    found = subprocess.run(
+        ["tmux", "display-message", "-p", "-t", os.environ["TMUX_PANE"], "#{pane_tty}"], capture_output=True, text=True
+    )
+    return found.stdout.strip() == os.ttyname(0)
 
 
 def tmux(*words):

@@ -64,3 +64,28 @@ def test_fit_image_for_arm32():
         machine.expect(r"\(HF\) 1 of 1 domains started")
         machine.expect(r"\(d1\) zImage runs")
         assert machine.wait_exit() == 0
+
+
+TFTP = f"""
+memory: [0x40000000, 0xc0000000]
+holdfast: {HOLDFAST}
+bootargs: audit
+domains:
+  - {{name: one, kernel: {BUILD}/guests/raw.bin, memory: 16}}
+"""
+
+
+def test_tftp_folder():
+    """U-Boot gets everything by the network, and writes the domain into its own tree."""
+    config, folder = BUILD / "tests/tftp.yaml", BUILD / "tests/tftp"
+    config.write_text(TFTP)
+    done = subprocess.run(
+        [ROOT / "scripts/holdfast-image", config, "tftp", folder], check=True, capture_output=True, text=True
+    )
+    commands = re.search(r"in U-Boot: (.*)$", done.stdout.strip())[1]
+    options = ["-netdev", f"user,id=net,tftp={folder}", "-device", "virtio-net-pci,netdev=net"]
+    commands = f"setenv autoload no\ndhcp\n{commands}\n"
+    with Machine("tftp-boot", [], boot="u-boot", options=options, u_boot_commands=commands) as machine:
+        machine.expect(r"\(HF\) 1 of 1 domains started")
+        machine.expect(r"\(d1\) raw binary runs")
+        assert machine.wait_exit() == 0

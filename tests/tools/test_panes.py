@@ -1,6 +1,7 @@
 """The consoles of `make run` in tmux: what is whose, keys to the right domain, and tmux itself."""
 import os
 import pathlib
+import shlex
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ CONSOLE = (
     b"(d2) no (d1) here\r\n(d12) far\r\n(dx) none\r\n(HF) *** Serial input to Holdfast ***\r\n(d1) *** Serial input to two (d2) ***\r\n"
 )
 SPLIT = {
-    0: b"U-Boot\r\na\r\n*** Serial input to domU1 (d1) ***\r\n(dx) none\r\n*** Serial input to Holdfast ***\r\n",
+    0: b"U-Boot\r\n(HF) a\r\n(HF) *** Serial input to domU1 (d1) ***\r\n(dx) none\r\n(HF) *** Serial input to Holdfast ***\r\n",
     1: b"(d2) mine\r\nlogin: x\ry\r\n*** Serial input to two (d2) ***\r\n",
     2: b"half\r\nno (d1) here\r\n",
     12: b"far\r\n",
@@ -71,12 +72,14 @@ def test_keys_for_a_domain_that_is_gone():
     assert b"lost" not in sent and sent[-1] == b"kept"
 
 
+WANTED = f"import sys; sys.path.insert(0, '{ROOT}/scripts'); from holdfast import panes; print('wanted', panes.wanted())"
+
+
 def test_only_on_a_terminal():
-    code = "import os; from holdfast import panes; os.environ.update(TMUX='x', PANES='1'); print(panes.wanted())"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT / "scripts", stdin=subprocess.DEVNULL, capture_output=True, text=True
-    )
-    assert done.stdout == "False\n"
+    environment = os.environ | {"TMUX": "x", "TMUX_PANE": "%0", "PANES": "1"}
+    command = [sys.executable, "-B", "-c", WANTED]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
+    assert done.stdout == "wanted False\n"
 
 
 def test_in_tmux(tmp_path):
@@ -103,7 +106,7 @@ def test_in_tmux(tmp_path):
         while len(ids := tmux("list-panes", "-F", "#{pane_id}").split()) < 3 and time.monotonic() < end:
             time.sleep(0.05)
         home = ids[0]
-        assert shown(home, "firmware\nhello")
+        assert shown(home, "firmware\n(HF) hello")
         (one,) = (i for i in ids[1:] if shown(i, "--- ") and "--- one ---" in tmux("capture-pane", "-p", "-t", i))
         (two,) = set(ids) - {home, one}
         assert shown(one, "one is up") and shown(two, "two is up")
@@ -111,6 +114,11 @@ def test_in_tmux(tmp_path):
             tmux("send-keys", "-t", pane, key)
             assert shown(pane, f"domain {number} got {key}")
         assert "got" not in tmux("capture-pane", "-p", "-t", home)
+        # A program in a pane may have terminals of its own, and read what is said there.
+        inner = f"import pty; pty.spawn([{sys.executable!r}, '-B', '-c', {WANTED!r}])"
+        for program, wanted in ((WANTED, True), (inner, False)):
+            window = tmux("new-window", "-d", "-P", "-F", "#{pane_id}", shlex.join([sys.executable, "-B", "-c", program]) + "; read x")
+            assert shown(window.strip(), f"wanted {wanted}")
         tmux("send-keys", "-t", home, "q")
         assert shown(home, "status 7")
     finally:
