@@ -10,6 +10,7 @@
 #include <hv/gic.h>
 #include <hv/guest_sched.h>
 #include <hv/guests.h>
+#include <hv/harden.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/irq.h>
@@ -38,7 +39,7 @@
 
 #include <libfdt.h>
 
-extern char _start[], _end[];
+extern char _start[], _etext[], _erodata[], _end[];
 extern const char _build_id_note[];
 
 static paddr_t table_page(void) {
@@ -80,6 +81,14 @@ static unsigned long long build_id(void) {
     return fdt64_ld((const fdt64_t *)(_build_id_note + 16));
 }
 
+/* What a loader gives a kernel to place itself by is as good for our secrets. */
+static uint64_t loaders_seed(const void *fdt) {
+    int chosen = fdt_path_offset(fdt, "/chosen");
+    uint64_t seed;
+
+    return chosen < 0 || fdt_u64(fdt, chosen, "kaslr-seed", &seed) ? 0 : seed;
+}
+
 static void say_hello(paddr_t fdt_pa, const void *fdt) {
     printk("Holdfast " HF_VERSION " (build %016llx) at 0x%llx, device tree at 0x%llx (%u bytes)\n",
            build_id(), (unsigned long long)hv_image_pa, (unsigned long long)fdt_pa.pa,
@@ -96,9 +105,24 @@ static void memory_init(const void *fdt, paddr_t fdt_pa) {
     printk("memory: %llu MiB free\n", (unsigned long long)(heap_free_pages() >> (20 - PAGE_SHIFT)));
 }
 
+/* A self-test: no page of our own can be written and executed, and the code is never written. */
+static void check_own_table(void) {
+    struct hyp_image image = {(vaddr_t)_start, (vaddr_t)_etext, (vaddr_t)_erodata,
+                              paddr(hv_image_pa)};
+    vaddr_t where;
+
+    if (!hyp_rights_are_sound(&image, &where))
+        panic("own table at 0x%lx: writable and executable, or writable code",
+              (unsigned long)where);
+    printk("own table: %u KiB of code, nothing writable is executable%s\n",
+           (unsigned)(_etext - _start) >> 10, harden_name());
+}
+
 void hv_main(uint64_t fdt_addr) {
     paddr_t fdt_pa = paddr(fdt_addr);
     const void *fdt = find_fdt(fdt_pa);
+
+    harden_start(loaders_seed(fdt) ^ time_ticks());
 
     cmdline_init(fdt_bootargs(fdt));
     uart_early_init(fdt);
@@ -136,13 +160,20 @@ void hv_main(uint64_t fdt_addr) {
     monitor_init();
     watchdog_init(monitor_show_cpu);
     cmdline_report_unknown();
+    if (HF_DEBUG)
+        check_own_table();
     guests_start();
     sched_idle();
 }
 
 /* A secondary CPU, on its own stack, with its per-CPU area. */
 void secondary_main(unsigned cpu) {
-    (void)cpu;
+    if (!harden_cpu()) {
+        printk("error: CPU %u: pointer authentication unlike the boot CPU's; it stays off\n", cpu);
+        firmware_cpu_off();
+        for (;;)
+            wfe();
+    }
     features_init_cpu();
     irq_init_cpu();
     timers_init_cpu();

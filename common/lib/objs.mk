@@ -1,3 +1,3 @@
 obj-y += fdt.o
-obj-y += trace.o
+obj-y += trace.o harden.o
 obj-y += string.o spinlock.o vsnprintf.o printk.o ratelimit.o

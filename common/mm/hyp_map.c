@@ -176,3 +176,31 @@ paddr_t hyp_lookup(vaddr_t va) {
     BUG_ON(!pte_is_valid(e));
     return paddr(pte_addr(e) + (va & ((1ULL << pt_level_shift(level)) - 1)));
 }
+
+struct rights_walk {
+    const struct hyp_image *image;
+    vaddr_t wrong;
+};
+
+static int look_at_rights(void *arg, uint64_t va, uint64_t size, pte_t e, unsigned level) {
+    struct rights_walk *w = arg;
+    const struct hyp_image *i = w->image;
+    uint64_t pa = pte_addr(e);
+    bool is_code = va >= i->text && va + size <= i->constants, writable = !(e & S1_RO);
+    bool is_constant = pa < i->pa.pa + (i->end - i->text) && pa + size > i->pa.pa;
+
+    (void)level;
+    if (!e || (writable ? (e & S1_XN) && !is_constant : (e & S1_XN) || is_code))
+        return 0;
+    w->wrong = (vaddr_t)va;
+    return 1;
+}
+
+bool hyp_rights_are_sound(const struct hyp_image *image, vaddr_t *where) {
+    struct pt pt = hyp_pt();
+    struct rights_walk walk = {.image = image};
+    bool sound = !pt_walk(&pt, 0, 1ULL << HV_VA_BITS, look_at_rights, &walk);
+
+    *where = walk.wrong;
+    return sound;
+}

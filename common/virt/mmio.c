@@ -78,11 +78,14 @@ static uint64_t sign_extend(uint64_t val, unsigned size, bool sixty_four) {
 /* The common case, and a fast one: the syndrome says everything (Arm ARM D19.2.40). */
 static bool by_syndrome(struct vcpu *v, const struct mmio_range *r, ipaddr_t ipa, uint64_t esr) {
     unsigned size = 1u << ((esr >> ISS_SAS_SHIFT) & 3), reg = (esr >> ISS_SRT_SHIFT) & 31;
-    struct mmio_access a;
+    struct mmio_access a = {.offset = ipa.ipa - r->start, .size = (uint8_t)size};
 
     if (!IS_ALIGNED(ipa.ipa, size))
         return false;
-    access_init(&a, r, ipa.ipa, size, esr & ISS_WNR, abort_reg_get(v->regs, reg));
+    if (esr & ISS_WNR) {
+        a.write = true;
+        a.value = abort_reg_get(v->regs, reg) & mask_of(size);
+    }
     if (!r->handler(v, r->arg, &a))
         return false;
     if (!(esr & ISS_WNR)) {

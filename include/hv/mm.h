@@ -73,6 +73,16 @@ enum hyp_prot { HYP_RX, HYP_RO, HYP_RW, HYP_DEVICE };
  * nothing. */
 int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) __must_check;
 void hyp_unmap(vaddr_t va, uint64_t size); /* with TLB invalidation on all CPUs */
+/*
+ * Walks the whole table: nothing writable is executable, nothing but [text, constants) is
+ * executable, and what lies behind [text, end) is writable at no address. False: *where is the
+ * first page that is otherwise.
+ */
+struct hyp_image {
+    vaddr_t text, constants, end;
+    paddr_t pa; /* of text */
+};
+bool hyp_rights_are_sound(const struct hyp_image *image, vaddr_t *where);
 /* Where a mapped address of the vmap region leads. */
 paddr_t hyp_lookup(vaddr_t va);
 /* Device registers; pa need not be aligned. NULL when out of space. Never given back at boot. */

@@ -40,6 +40,7 @@ EVERYTHING = {"offsets.c"}
 ANYWHERE = {"include/hv/printk.h", "include/hv/string.h", "include/hv/spinlock.h"}
 ANYWHERE_CALLS = {"panic", "printk", "memcpy", "memset", "memmove", "memcmp", "strlen"}
 ANYWHERE_CALLS |= {"spin_lock", "spin_unlock", "cpu_number"}
+ANYWHERE_CALLS |= {"__stack_chk_fail", "__stack_chk_guard"}  # the compiler's
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]((?:hv|asm|public)/[^>"]+|[^/>"]+\.h)[>"]')
 

@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import struct
 import subprocess
 
 import pytest
@@ -41,6 +42,12 @@ class Stub:
     def write(self, register, value):
         assert self.ask(f"P{register:x}={value.to_bytes(8, 'little').hex()}") == "OK"
 
+    def memory(self, address, size):
+        return bytes.fromhex(self.ask(f"m{address:x},{size:x}"))
+
+    def write_memory(self, address, data):
+        assert self.ask(f"M{address:x},{len(data):x}:{data.hex()}") == "OK"
+
     def go_on(self):
         self._send("c")
 
@@ -60,11 +67,11 @@ def symbol(name):
     return next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(f" {name}"))
 
 
-def halted(request, tmp_path, domains, hv_bootargs=""):
+def halted(request, tmp_path, domains, hv_bootargs="", cpu="cortex-a72"):
     path = tmp_path / "gdb"
     options = ["-gdb", f"unix:{path},server=on,wait=off"]
     name = f"panic-{request.node.originalname}"
-    with Machine(name, domains, options=options, hv_bootargs=hv_bootargs) as machine:
+    with Machine(name, domains, options=options, hv_bootargs=hv_bootargs, cpu=cpu) as machine:
         machine.expect(rf"\(HF\) {len(domains)} of {len(domains)} domains started")
         stub = Stub(path)  # the machine is halted
         machine.send("h")
@@ -75,6 +82,11 @@ def halted(request, tmp_path, domains, hv_bootargs=""):
 @pytest.fixture(name="idle")
 def idle_machine(request, tmp_path):
     yield from halted(request, tmp_path, [])
+
+
+@pytest.fixture(name="checking")
+def machine_whose_cpu_checks(request, tmp_path):
+    yield from halted(request, tmp_path, [], cpu="max")
 
 
 @pytest.fixture(name="watched")
@@ -135,3 +147,44 @@ def test_a_stuck_cpu_is_reported(watched):
     machine.expect(rf"\(HF\) CPU {stuck}: d1 vcpu0, frame")
     machine.expect(r"call trace[^\n]*\n(?:[^\n]*\+0x[^\n]*\n)*[^\n]*  trap_hvc\+0x")
     assert machine.log().count("did not come by") == 1
+
+
+def code_of(stub, name, size):
+    """[(address, instruction)] from a symbol on."""
+    start = symbol(name)
+    words = struct.unpack(f"<{size // 4}I", stub.memory(start, size))
+    return [(start + 4 * i, word) for i, word in enumerate(words)]
+
+
+def test_a_call_past_a_landing_pad_is_reported(checking):
+    machine, stub = checking
+    assert "landing pads, signed returns" in machine.log()
+    call = next(at for at, word in code_of(stub, "thread_first_return", 32) if word == 0xD63F0260)  # blr x19
+    stub.write(19, symbol("symbol_lookup") + 4)
+    stub.write(PC, call)
+    stub.go_on()
+    machine.expect(r"\(HF\) panic on CPU \d: synchronous exception in the hypervisor")
+    machine.expect(rf"esr 36[^\n]*branch target[^\n]*elr {symbol('symbol_lookup') + 4:016x}")
+    machine.expect(r"machine stopped")
+
+
+def test_a_return_that_is_not_signed_is_reported(checking):
+    machine, stub = checking
+    check = next(at for at, word in code_of(stub, "switch_stack", 128) if word == 0xD50323BF)  # autiasp
+    stub.write(30, symbol("symbol_lookup"))
+    stub.write(PC, check)
+    stub.go_on()
+    machine.expect(r"\(HF\) panic on CPU \d: synchronous exception in the hypervisor")
+    machine.expect(r"esr 72[^\n]*pointer authentication")
+    machine.expect(r"machine stopped")
+
+
+def test_a_stack_that_is_overwritten_is_reported(idle):
+    """As if the word below the return address had changed: what it is compared with does."""
+    machine, stub = idle
+    stub.run_to(symbol("vprintk"))  # in printk(), which keeps its arguments on the stack
+    stub.write_memory(symbol("__stack_chk_guard"), bytes(range(8)))
+    stub.go_on()
+    machine.expect(r"\(HF\) panic on CPU \d: a function found its stack overwritten")
+    machine.expect(r"call trace:[^\n]*\n(?:[^\n]*\n)*?[^\n]*  printk\+0x")
+    machine.expect(r"machine stopped")

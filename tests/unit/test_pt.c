@@ -1,5 +1,5 @@
 /* The page-table engine, and the hypervisor's own mappings on top of it. */
-/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/slab.c common/mm/pt.c common/mm/pt_read.c common/mm/hyp_map.c common/mm/vmap.c tests/fake/mm_world.c */
+/* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/slab.c common/mm/pt.c common/mm/pt_read.c common/mm/pt_page.c common/mm/hyp_map.c common/mm/vmap.c tests/fake/mm_world.c */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,6 +109,42 @@ static void test_protections(void **state) {
         hyp_unmap(VA, PAGE_SIZE);
         assert_false(pte_is_valid(pt_lookup(&pt, VA, &level)));
     }
+}
+
+/* One mapping beside what the world has, with an image of 4 pages whose first is code. */
+static bool sound(vaddr_t va, uint64_t pa, pte_t attr) {
+    const struct hyp_image image = {VA, VA + PAGE_SIZE, VA + 4 * PAGE_SIZE, paddr(0x50000000)};
+    struct pt pt = own();
+    vaddr_t where = 0;
+    bool is;
+    unsigned level;
+    pte_t *e;
+
+    assert_int_equal(hyp_map(va, paddr(pa), PAGE_SIZE, HYP_RO), 0);
+    e = pt_find_slot(&pt, va, &(struct pt_gap){0});
+    assert_true(pte_is_leaf(pt_lookup(&pt, va, &level), 3));
+    *e = (*e & ~(pte_t)(S1_RO | S1_XN)) | attr;
+    is = hyp_rights_are_sound(&image, &where);
+    assert_int_equal(where, is ? 0 : va);
+    hyp_unmap(va, PAGE_SIZE);
+    return is;
+}
+
+static void test_rights(void **state) {
+    const uint64_t image = 0x50000000, elsewhere = 0x51000000, ram = 0x9000000;
+
+    (void)state;
+    assert_true(sound(VA, image, S1_RO));
+    assert_true(sound(VA + PAGE_SIZE, image + PAGE_SIZE, S1_RO | S1_XN));
+    assert_true(sound(VA + MB(1), ram, S1_XN));
+    assert_false(sound(VA, image, 0)); /* writable code */
+    assert_false(sound(VA, elsewhere, 0));
+    assert_false(sound(VA + MB(1), ram, 0));                       /* both, elsewhere */
+    assert_false(sound(VA + PAGE_SIZE, image + PAGE_SIZE, S1_RO)); /* constants that run */
+    assert_false(sound(VA + MB(1), ram, S1_RO));   /* code that is not the image's */
+    assert_false(sound(VA + MB(1), image, S1_XN)); /* code's other address */
+    assert_false(sound(VA + MB(1), image + 3 * PAGE_SIZE, S1_XN));
+    assert_true(sound(VA + MB(1), image + 4 * PAGE_SIZE, S1_XN));
 }
 
 static void test_refused(void **state) {
@@ -282,6 +318,7 @@ int main(void) {
         cmocka_unit_test(test_choose_action),
         cmocka_unit_test(test_frame_table_is_mapped_by_blocks),
         cmocka_unit_test(test_protections),
+        cmocka_unit_test(test_rights),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_split_breaks_before_it_makes),
         cmocka_unit_test(test_random),

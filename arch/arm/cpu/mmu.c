@@ -113,6 +113,12 @@ static void map_span(uint64_t from, uint64_t to, pte_t attr, paddr_t (*alloc)(vo
         from += map_piece((uintptr_t)phys_to_virt(paddr(from)), from, to - from, attr, alloc);
 }
 
+/* A window shows, writable, all that lies in the table's 2 MiB: the code, for one. */
+static void close_table_windows(void) {
+    for (unsigned level = HV_ROOT_LEVEL + 1; level < PT_LEVELS; level++)
+        set_window(FIXMAP_TABLE(level), 0);
+}
+
 void mmu_map_ram(paddr_t pa, uint64_t size, bool writable, paddr_t (*alloc)(void)) {
     pte_t attr = writable ? RAM_RW : RAM_RO;
     uint64_t from = ALIGN_UP(pa.pa, PAGE_SIZE), to = ALIGN_DOWN(pa.pa + size, PAGE_SIZE);
@@ -127,5 +133,6 @@ void mmu_map_ram(paddr_t pa, uint64_t size, bool writable, paddr_t (*alloc)(void
     } else {
         map_span(from, to, attr, alloc);
     }
+    close_table_windows();
     tlb_sync_new();
 }

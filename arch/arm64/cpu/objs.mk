@@ -1,3 +1,3 @@
 obj-y += cache.o
-obj-y += features.o
+obj-y += features.o harden.o
 obj-y += string.o

@@ -18,6 +18,8 @@
 #define PTE_BASE (3 | (1 << 10) | (3 << 8) | (MATTR_NORMAL_WB << 2) | (1 << 6))
 #define PTE_RO (1 << 7)
 #define PTE_XN (1 << 54)
+#define PTE_GP (1 << 50) /* indirect branches end at landing pads only (FEAT_BTI) */
+#define LANDING_PAD hint #36 /* BTI j, in a form that every assembler knows */
 #define BLOCK_RX ((PTE_BASE & ~2) | PTE_RO)
 
     .section .head, "ax"
@@ -163,6 +165,10 @@ make_boot_tables:
     adrp    x4, img_l3
     adrp    x1, _etext
     ldr     x3, =PTE_BASE | PTE_RO
+    mrs     x5, S3_0_C0_C4_1        /* ID_AA64PFR1_EL1.BT */
+    tst     x5, #0xf
+    orr     x5, x3, #PTE_GP
+    csel    x3, x3, x5, eq
     mov     x12, x30
     bl      map_pages
     adrp    x1, _erodata
@@ -213,6 +219,7 @@ map_pages:
 
 /* On the link address, still on boot_l0. */
 primary_mapped:
+    LANDING_PAD
     adrp    x1, boot_stack_top
     mov     sp, x1
     mov     x29, xzr
@@ -245,6 +252,7 @@ primary_mapped:
     b       .
 
 secondary_mapped:
+    LANDING_PAD
     cbnz    x19, 2f
     /* From a spin-table. One that was given up and comes late finds another's, and stays here. */
     adrp    x1, spin_table_boot_cpu

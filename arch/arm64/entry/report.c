@@ -3,6 +3,7 @@
 #include <hv/cpu.h>
 #include <hv/printk.h>
 
+#include <asm/frame_record.h>
 #include <asm/layout.h>
 #include <asm/panic.h>
 #include <asm/sysreg.h>
@@ -10,8 +11,10 @@
 
 static const char *const ec_names[64] = {
     [0x00] = "unknown",
+    [0x0d] = "branch target",
     [0x0e] = "illegal execution state",
     [0x18] = "system register",
+    [0x1c] = "pointer authentication",
     [0x20] = "insn abort (EL1)",
     [0x21] = "instruction abort",
     [0x22] = "pc alignment",
@@ -70,9 +73,9 @@ void hv_exception(const struct cpu_regs *r, enum hv_exception_kind kind) {
            ec == 0x25 ? (esr & (1 << 6) ? "write" : "read") : "-", (unsigned long long)far,
            (unsigned long long)r->pc);
     print_regs(r, sp);
-    if (backtrace_in_text(r->x[30])) {
+    if (backtrace_in_text(code_address(r->x[30]))) {
         printk("x30 is in\n"); /* the caller of one that has no frame (yet) */
-        backtrace_print(r->x[30] - 4);
+        backtrace_print(code_address(r->x[30]) - 4);
     }
     backtrace_from(r->pc, r->x[29]);
     stop_machine();

@@ -236,11 +236,13 @@ emergency_stack_end:
 
 /*
  * struct vcpu *switch_stack(struct vcpu *prev (x0), struct vcpu *next (x1)): returns prev, on next's stack.
- * ELR/SPSR travel with the stack, see the top of this file.
+ * ELR/SPSR travel with the stack, see the top of this file. The return address is signed there (asm/harden.h;
+ * PACIASP and AUTIASP as hints).
  */
     .section .text.hot, "ax"
     .globl switch_stack
 switch_stack:
+    hint    #25
     sub     sp, sp, #112
     stp     x19, x20, [sp, #0]
     stp     x21, x22, [sp, #16]
@@ -265,6 +267,7 @@ switch_stack:
     ldp     x27, x28, [sp, #64]
     ldp     x29, x30, [sp, #80]
     add     sp, sp, #112
+    hint    #29
     ret
 
 /* First switch to a vCPU: its stack was laid out by arch_stack_start_guest(); x0 = the one before. */

@@ -4,6 +4,7 @@
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
+#include <asm/harden.h>
 #include <asm/switch_frame.h>
 
 extern char vcpu_first_return[], thread_first_return[];
@@ -21,7 +22,7 @@ static struct switch_frame *first_frame(struct vcpu *v, char *lr) {
     struct switch_frame *f = (struct switch_frame *)v->regs - 1;
 
     memset(f, 0, sizeof(*f)); /* fp = 0 ends a backtrace */
-    f->lr = (uint64_t)lr;
+    f->lr = harden_sign((uint64_t)lr, (uintptr_t)v->regs);
     v->sp = (uintptr_t)f;
     return f;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <asm/layout.h>
 #include <asm/sysreg.h>
 
 #define FRAME_ALIGN 16u
@@ -12,8 +13,12 @@
 static inline uintptr_t frame_outer(const volatile uintptr_t *rec) {
     return rec[0];
 }
+/* Without the signature of an address of ours. */
+static inline uintptr_t code_address(uintptr_t address) {
+    return address & ((1ULL << HV_VA_BITS) - 1);
+}
 static inline uintptr_t frame_caller(const volatile uintptr_t *rec) {
-    return rec[1];
+    return code_address(rec[1]);
 }
 
 /* Asks the MMU, so that a wrong frame pointer does not end the report. PAR_EL1 is the guest's. */
