@@ -396,6 +396,11 @@ $(CHECK): $(CHECK_SOURCES) $(wildcard include/hv/*.h tools/check/*.h tools/check
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(HOST_FLAGS) $(CHECK_CFLAGS) -o $@ $(CHECK_SOURCES) -lfdt -lz
 
+# How the machine of `make run` would start, without one.
+.PHONY: check
+check: $(B)/holdfast.bin $(CHECK) $(RUN_FILES)
+	@scripts/holdfast-image dts/$(PROFILE).yaml check
+
 # holdfast-image and holdfast-dt, without a machine.
 .PHONY: tools
 tools: build/setup-test.mk $(CHECK)
@@ -747,14 +752,14 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
+	@printf '%s\n' 'Targets: all run check test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \
 	    '  LLVM=1              clang and ld.lld instead of gcc' \
 	    '  CROSS_COMPILE=      prefix of the cross tools' \
 	    '  V=1                 show the commands' \
-	    '  PROFILE=linux       the machine of make run: a file of dts/, without .yaml' \
+	    '  PROFILE=linux       the machine of make run and make check: a file of dts/, without .yaml' \
 	    '  HV_BOOTARGS=        command line of Holdfast in make run' \
 	    '  QEMU_FLAGS=         more options for QEMU in make run' \
     '  PANES=              1: make run in tmux, a pane for each domain; 0: never (inside tmux it is the default)' \

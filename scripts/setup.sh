@@ -179,6 +179,23 @@ level_proofs() {
     command -v cbmc >/dev/null || fetch cbmc
 }
 
+in_work() { (cd "$WORK" && "$@") >>build/setup.log 2>&1; }
+
+# counted COMMAND...: on a terminal, shows how much has come to $WORK while it runs
+counted() {
+    local pid status=0
+    [ -t 2 ] || { "$@"; return; }
+    "$@" &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do
+        printf '\r          %s MiB ' "$(du -sm "$WORK" | cut -f 1)" >&2
+        sleep 0.5
+    done
+    wait $pid || status=$?
+    printf '\r\033[K' >&2
+    return $status
+}
+
 # --- contents of packages -------------------------------------------------
 
 # download_source PACKAGE: upstream's tar file of a source package, into $WORK.
@@ -188,8 +205,7 @@ download_source() {
     need_lists
     say "fetching the source package $1"
     for version in "$1" "$1/$CODENAME"; do
-        (cd "$WORK" && apt-get "${APT[@]}" source --download-only --tar-only "$version") \
-            >>build/setup.log 2>&1 && return
+        counted in_work apt-get "${APT[@]}" source --download-only --tar-only "$version" && return
     done
     say "the source package $1 cannot be fetched (see build/setup.log)"
     return 1
@@ -199,7 +215,7 @@ download_source() {
 download_arm64() {
     need_lists
     say "fetching $* for arm64"
-    (cd "$WORK" && apt-get "${APT_ARM64[@]}" download "$@") >>build/setup.log 2>&1 ||
+    counted in_work apt-get "${APT_ARM64[@]}" download "$@" ||
         die "$* cannot be fetched for arm64 (see build/setup.log)"
 }
 

@@ -18,6 +18,8 @@ WANTED = {
         *(f"/usr/share/man/man1/holdfast-{tool}.1.gz" for tool in ("image", "dt", "trace")),
         "/usr/share/man/man7/holdfast.7.gz",
         *(f"/usr/share/doc/holdfast/docs/{page.name}" for page in (ROOT / "docs").glob("*.md")),
+        *(f"/usr/share/doc/holdfast/docs/figures/{figure.name}" for figure in (ROOT / "docs/figures").glob("*.svg")),
+        *(f"/usr/share/holdfast/schema/{schema.name}" for schema in (ROOT / "dts/schema").glob("*.yaml")),
         *(f"/usr/share/doc/holdfast/dts/{example.name}" for example in (ROOT / "dts").glob("*.yaml")),
     ],
 }
