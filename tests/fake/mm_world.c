@@ -253,13 +253,19 @@ static void forget_if(uint64_t vttbr, bool all, uint64_t g) {
     nr_cached = keep;
 }
 
+void (*tlb_flush_hook)(void);
+
 void tlb_flush_vmid(uint64_t vttbr) {
+    if (tlb_flush_hook)
+        tlb_flush_hook();
     tlb_flushes_vmid++;
     forget_if(vttbr, true, 0);
 }
 
 /* As the hardware: an address stands for the whole leaf it was found in, and for no other. */
 void tlb_flush_ipa(uint64_t vttbr, uint64_t ipa, uint64_t count, uint64_t stride) {
+    if (tlb_flush_hook)
+        tlb_flush_hook();
     tlb_flushes_ipa++;
     for (; count; count--, ipa += stride)
         forget_if(vttbr, false, ipa >> PAGE_SHIFT);

@@ -33,6 +33,7 @@ unsigned tlb_count_stale(struct p2m *p2m);
 unsigned tlb_count_to(uint64_t mfn);
 void tlb_forget_all(void);
 extern unsigned tlb_flushes_vmid, tlb_flushes_ipa, tlb_flushes_hyp;
+extern void (*tlb_flush_hook)(void); /* before a flush of a guest's entries; NULL: nothing */
 
 /* ---- messages and panics ---- */
 extern char last_message[512];

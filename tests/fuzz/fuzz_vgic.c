@@ -1,5 +1,5 @@
-/* The virtual GIC: any access to any of its registers, by any CPU of four; lines, edges, and CPUs
- * that come and go in between. */
+/* The virtual GIC, v2 and v3: any access to any of its registers, by any CPU of four; lines, edges,
+ * and CPUs that come and go in between. */
 /* SOURCES: common/virt/vgic.c common/virt/vgic_lr.c common/virt/vgic_bank.c common/virt/vgic_dist.c common/virt/vgic_redist.c common/virt/vgic_v2.c common/lib/spinlock.c */
 #include "fuzz.h"
 
@@ -52,8 +52,10 @@ static void step(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     log_clear();
-    world_make(CPUS, SPIS);
     input_is(data, size);
+    fake_ops.version = eat(1) & 1 ? 2 : 3;
+    mapped_pages = 0;
+    world_make(CPUS, SPIS);
     while (input_left)
         step();
     world_drop();

@@ -25,6 +25,7 @@
 #include <hv/domain_abi.h>
 #include <hv/domain_mmio.h>
 #include <hv/errno.h>
+#include <hv/events.h>
 #include <hv/guest_console.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
@@ -66,7 +67,7 @@ static unsigned fail_access; /* so many from now: it and all that follow fail; 0
 static mfn_t given_mmio;     /* the one device frame that domains have */
 
 static struct {
-    unsigned blocked, yielded, preempted, paused, woken, unmasked, upcalls, retried;
+    unsigned blocked, yielded, preempted, paused, woken, unmasked, upcalls, retried, allocations;
     int shutdown, latched; /* reason, or -1 */
     const char *crash;
     char text[512]; /* written to the console */
@@ -75,6 +76,7 @@ static struct {
 } seen;
 static void (*while_blocked)(struct vcpu *v); /* what others do meanwhile */
 static void (*while_preempted)(void);
+static void (*while_yielding)(void);
 
 static void forget(void) {
     memset(&seen, 0, sizeof(seen));
@@ -105,6 +107,7 @@ paddr_t hyp_lookup(vaddr_t va) {
 void *hv_zalloc(size_t size) {
     if (fail_zalloc && !--fail_zalloc)
         return NULL;
+    seen.allocations++;
     return calloc(1, size ? size : 1);
 }
 void hv_free(void *p) {
@@ -205,6 +208,8 @@ void vcpu_pause_self(void) {
 void vcpu_yield(void) {
     world_check_locks();
     seen.yielded++;
+    if (while_yielding)
+        while_yielding();
 }
 void vcpu_wake(struct vcpu *v) {
     (void)v;

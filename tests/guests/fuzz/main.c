@@ -2,7 +2,8 @@
  * A guest that does what comes to its mind: hypercalls with arguments at random, loads and stores at
  * devices and at nothing, system registers and instructions, HVC and SMC. What it does follows from
  * the seed in its image's header; with seed 0 it is the neighbour, who computes a checksum of its
- * memory again and again. It spares only itself: what would end it or take its code away is left out.
+ * memory again and again. It spares only itself: what would end it or take its code away is left
+ * out, and should it stand still all the same, a watchdog of its domain ends it.
  */
 #include "../selftest/evtchn.h"
 
@@ -10,6 +11,8 @@
 #define OPERATIONS 30000
 #define REPORT 5000
 #define CHECKS 40
+#define WATCHDOG_SECONDS 2
+#define HYPERCALL_TAG 0xea1u
 
 struct vcpu_info vcpu_infos[MAX_CPUS];
 bool registered[MAX_CPUS];
@@ -58,14 +61,32 @@ static uint64_t some_number(void) {
     }
 }
 
+/*
+ * No address and no frame of this guest's own code and data but `room`, where a call may write; for
+ * calls that change what is mapped (`any`) not that either.
+ */
+static uint64_t spared(uint64_t value, bool any) {
+    extern char bss_end[];
+    uint64_t first = (uint64_t)room, own = (uint64_t)bss_end - RAM;
+
+    if ((value >> 12) - (RAM >> 12) <= own >> 12 && (any || value - first >= sizeof(room)))
+        return any ? VICTIM_GFN << 12 : first;
+    return value - (RAM >> 12) <= own >> 12 ? VICTIM_GFN : value;
+}
+static uint64_t some_argument(void) {
+    return spared(some_number(), false);
+}
+
 /* Half of it in pairs of 32 bits and domain numbers, as structures have them. */
-static void fill_room(void) {
+static void fill_room(bool any) {
     for (unsigned i = 0; i < 32; i++)
         room[i] = below(2) ? some_number()
                            : (some_number() & 0xffffffff) << 32 | (some_number() & 0xffffffff);
     for (unsigned i = 0; i < 4; i++)
         ((uint16_t *)room)[below(64)] = (uint16_t)(below(2) ? DOMID_SELF : below(4));
     room[1] %= 64; /* extents: a list through all of memory is allowed, and takes its time */
+    for (unsigned i = 0; i < 32; i++)
+        room[i] = spared(room[i], any);
 }
 
 /* The one that would end this guest, or let it wait for ever, yields instead. */
@@ -85,26 +106,50 @@ static uint64_t some_call(void) {
     return below(16) ? known[below(COUNT(known))] : next();
 }
 
+/* What random numbers seldom get past: the right domain, a list of frames, a known space. */
+static void shape(uint64_t nr, uint64_t cmd) {
+    uint16_t *half = (uint16_t *)room;
+    uint32_t *word = (uint32_t *)room;
+
+    half[0] = DOMID_SELF;
+    if (nr != __HYPERVISOR_memory_op)
+        return;
+    if (cmd == XENMEM_populate_physmap || cmd == XENMEM_decrease_reservation) {
+        room[0] = (uint64_t)&room[16];
+        room[1] = below(8);
+        word[4] = below(3) ? 0 : (uint32_t)below(10);
+        half[12] = DOMID_SELF;
+        for (unsigned i = 16; i < 24; i++)
+            room[i] = some_frame();
+    } else if (cmd == XENMEM_add_to_physmap || cmd == XENMEM_remove_from_physmap) {
+        word[1] = (uint32_t)below(6);
+        room[1] = cmd == XENMEM_add_to_physmap ? below(4) : some_frame();
+        room[2] = some_frame();
+    }
+}
+
 static void call_once(void) {
     uint64_t nr = some_call(), cmd = below(32);
 
-    fill_room();
+    fill_room(nr == __HYPERVISOR_grant_table_op);
+    if (below(2))
+        shape(nr, cmd);
     if (nr == __HYPERVISOR_multicall)
         return;
     if (nr == __HYPERVISOR_grant_table_op)
         xen_call(nr, cmd % 16, (uint64_t)room, below(8) ? 1 + below(4) : below(2) << 31);
     else if (nr == __HYPERVISOR_vcpu_op)
-        xen_call(nr, cmd, below(3), below(4) ? (uint64_t)room : some_number());
+        xen_call(nr, cmd, below(3), below(4) ? (uint64_t)room : some_argument());
     else if (nr == __HYPERVISOR_console_io)
-        xen_call(nr, cmd % 4 + 1, some_number(), some_number()); /* all but write: the log is long */
+        xen_call(nr, cmd % 4 + 1, some_argument(), some_argument()); /* all but write: the log is long */
     else
-        xen_call(nr, tame(nr, cmd), below(4) ? (uint64_t)room : some_number(), some_number());
+        xen_call(nr, tame(nr, cmd), below(4) ? (uint64_t)room : some_argument(), some_argument());
 }
 
 static void call_many(void) {
     static multicall_entry_t list[8];
 
-    fill_room();
+    fill_room(true);
     for (unsigned i = 0; i < COUNT(list); i++) {
         uint64_t nr = some_call();
 
@@ -112,7 +157,7 @@ static void call_many(void) {
             nr = __HYPERVISOR_multicall;
         list[i].op = nr;
         list[i].args[0] = tame(nr, below(16));
-        list[i].args[1] = below(4) ? (uint64_t)room : some_number();
+        list[i].args[1] = below(4) ? (uint64_t)room : some_argument();
         list[i].args[2] = below(4) ? 1 : below(8);
     }
     multicall(list, below(16) ? below(COUNT(list) + 1) : COUNT(list));
@@ -176,19 +221,32 @@ static void system_register(void) {
 
 /* HVC and SMC with any number; not those that stop this guest or its CPU. */
 static void firmware(void) {
-    uint64_t r[4] = {below(2) ? 0x84000000 + below(0x40) : 0xc4000000 + below(0x40), some_number(),
-                     some_number(), some_number()};
-    uint32_t id = r[0] & 0x3f;
+    uint64_t r[4] = {below(2) ? 0x84000000 + below(0x40) : 0xc4000000 + below(0x40),
+                     some_argument(), some_argument(), some_argument()};
+    uint32_t id = r[0] & 0x3f, tag = below(2) ? HYPERCALL_TAG : 0;
 
     if (id == 1 || id == 2 || id == 3 || id == 8 || id == 9 || id == 12 || id == 14 || id == 18)
         r[0] = below(2) ? 0x80000000 + below(3) : some_number() << 32;
-    TRY(run_word((below(2) ? 0xd4000002 : 0xd4000003) | (uint32_t)below(2) * 0xea1 << 5, r));
+    if (tag)
+        r[2] = below(8); /* how many of something, maybe; the number is that of the last hypercall */
+    TRY(run_word((below(2) ? 0xd4000002 : 0xd4000003) | tag << 5, r));
+}
+
+/* The domain ends when it has not asked for so many seconds more for so long. */
+static void watch(void) {
+    static struct sched_watchdog dog;
+
+    dog.timeout = WATCHDOG_SECONDS;
+    if (sched_op(SCHEDOP_watchdog, &dog) > 0)
+        dog.id = 1;
 }
 
 static void misbehave(void) {
     uint64_t memory = (uint64_t)question(XENMEM_current_reservation);
 
     for (unsigned i = 1; i <= OPERATIONS; i++) {
+        if (i % 16 == 1)
+            watch();
         switch (below(8)) {
         case 0:
         case 1:
