@@ -166,6 +166,70 @@ static void referenced_page_outlives_its_mapping(void) {
     finish();
 }
 
+/* ---- what a CPU may still reach is nobody else's ---- */
+
+static const struct page_info *watched;
+static unsigned flushed;
+
+static void still_held_at_first(void) {
+    CHECK(flushed++ || (watched->count_info & PGC_COUNT_MASK));
+}
+static void still_held(void) {
+    CHECK(watched->count_info & PGC_COUNT_MASK);
+    flushed++;
+}
+/* The flush came, with the page still held; now it is free, or has only its owner's reference. */
+static void let_go(uint64_t references) {
+    CHECK(flushed && (watched->count_info & PGC_COUNT_MASK) == references);
+    CHECK(!tlb_count_to(page_to_mfn(watched).mfn));
+    flushed = 0;
+}
+static void watch(uint64_t g) {
+    watched = mfn_to_page(at(g));
+    tlb_touch(&dom.p2m, g);
+    CHECK(tlb_count_to(at(g).mfn) == 1);
+}
+
+static void freed_after_the_flush(void) {
+    void *shared;
+
+    boot(MB(64), 100, 4096);
+    make_domain(&other, 2, 20, 4096);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 1024) == 0);
+    CHECK(p2m_populate(&other.p2m, gfn(G0), 1) == 0);
+    CHECK((shared = xenheap_alloc(0)) && xenheap_share(shared, &dom.pages) == 0);
+    tlb_flush_hook = still_held;
+    watch(G0); /* out of a block */
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 1) == 0);
+    let_go(0);
+    watch(G0 + 1); /* replaced */
+    CHECK(p2m_map(&dom.p2m, gfn(G0 + 1), page_to_mfn(virt_to_page(shared)), 0, P2M_XENHEAP_RW) ==
+          0);
+    let_go(0);
+    watch(G0 + 600); /* a whole block */
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0 + 512), 512) == 0);
+    let_go(0);
+    watch(G0 + 1); /* the hypervisor's */
+    CHECK(p2m_unmap_page(&dom.p2m, virt_to_page(shared)) == 0);
+    let_go(1);
+    /* Another's, whose owner has given it up. */
+    watched = p2m_get_page(&other.p2m, gfn(G0), &(enum p2m_type){0});
+    CHECK(p2m_map(&dom.p2m, gfn(G0), page_to_mfn(watched), 0, P2M_FOREIGN_RW) == 0);
+    CHECK(p2m_unmap(&other.p2m, gfn(G0), 1) == 0);
+    CHECK((watched->count_info & PGC_COUNT_MASK) == 1);
+    flushed = 0;
+    watch(G0);
+    CHECK(p2m_unmap(&dom.p2m, gfn(G0), 1) == 0);
+    let_go(0);
+    watch(G0 + 3); /* with the domain */
+    xenheap_unshare(shared);
+    end_domain(&other);
+    flushed = 0;
+    tlb_flush_hook = still_held_at_first; /* the VMID goes after the pages */
+    finish();
+    let_go(0);
+}
+
 static void a_thousand_domains(void) {
     uint64_t before;
 
@@ -278,6 +342,7 @@ CHILD(add_and_remove)
 CHILD(add_displaces)
 CHILD(refused)
 CHILD(referenced_page_outlives_its_mapping)
+CHILD(freed_after_the_flush)
 CHILD(a_thousand_domains)
 CHILD(held_pages_do_not_stop_the_drain)
 CHILD(wrong_gfn_is_a_bug)
@@ -290,6 +355,7 @@ int main(void) {
         cmocka_unit_test(test_add_displaces),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_referenced_page_outlives_its_mapping),
+        cmocka_unit_test(test_freed_after_the_flush),
         cmocka_unit_test(test_a_thousand_domains),
         cmocka_unit_test(test_held_pages_do_not_stop_the_drain),
         cmocka_unit_test(test_wrong_gfn_is_a_bug),
