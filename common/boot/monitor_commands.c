@@ -112,8 +112,12 @@ static void show_registers(struct domain *d) {
 }
 
 void monitor_show_cpu(unsigned cpu) {
-    const struct vcpu *v = READ_ONCE(per_cpu(current_vcpu, cpu));
+    const struct vcpu *v = sched_peek(cpu);
 
+    if (!v) {
+        printk("CPU %u: in its scheduler\n", cpu);
+        return;
+    }
     if (!v->stack)
         printk("CPU %u: idle, or in its interrupts\n", cpu);
     else if (!v->domain)
@@ -124,6 +128,7 @@ void monitor_show_cpu(unsigned cpu) {
     if (v->stack)
         backtrace_of_stack(v->stack, v->domain ? (uintptr_t)v->regs : v->stack + STACK_SIZE,
                            v->domain ? (uintptr_t)regs_frame(v->regs) : 0);
+    sched_peek_end(cpu);
 }
 
 static void cmd_domains(const struct monitor_args *args) {

@@ -249,7 +249,7 @@ static void balance(struct runqueue *rq, uint64_t now) {
 
     spin_lock(&rq->lock);
     v = list_empty(&rq->fair) ? NULL : list_first(&rq->fair, struct vcpu, run_link);
-    if (!v || now < READ_ONCE(rq->balance_at) || rq->pool->policy == SCHED_NULL || v->on_cpu) {
+    if (!v || now < READ_ONCE(rq->balance_at) || rq->pool->policy == SCHED_NULL) {
         spin_unlock(&rq->lock);
         return;
     }
@@ -259,6 +259,7 @@ static void balance(struct runqueue *rq, uint64_t now) {
         spin_unlock(&rq->lock);
         return;
     }
+    ASSERT(!v->on_cpu); /* what is left here is left by this CPU, which is here */
     rq_remove(rq, v);
     /* v is to have a turn there before it is sent on. */
     WRITE_ONCE(per_cpu(runqueue, cpu).balance_at, rq->balance_at);
@@ -391,9 +392,6 @@ static void idle_step(void) {
     }
     if (this_cpu(softirq_pending))
         softirq_run();
-    /* Another vCPU may wait for what only we know of our list registers. */
-    if (current->domain && (READ_ONCE(current->work) & VCPU_WORK_IRQ))
-        vgic_flush(current);
 }
 
 /* Also one that another CPU told us of before we were BLOCKED. */
@@ -564,6 +562,15 @@ void vcpu_stop(struct vcpu *v) {
         domain_vcpu_gone(v->domain);
     else
         vcpu_kick(v);
+}
+
+/* Whose stack a CPU is on is curr, or on_cpu until the CPU has had this lock. */
+const struct vcpu *sched_peek(unsigned cpu) {
+    return spin_trylock(&per_cpu(runqueue, cpu).lock) ? per_cpu(current_vcpu, cpu) : NULL;
+}
+
+void sched_peek_end(unsigned cpu) {
+    spin_unlock(&per_cpu(runqueue, cpu).lock);
 }
 
 /* ---- setting up ---- */

@@ -109,6 +109,10 @@ void vcpu_pause_self(void);
 bool vcpu_is_quiet(const struct vcpu *v);
 /* Takes the current vCPU off: offline (PSCI) until vcpu_online(), or dead. Dead never returns. */
 void vcpu_stop_self(enum vcpu_state to);
+/* Who is on that CPU; it is not freed before sched_peek_end(). NULL: whoever it is holds the lock
+ * of the CPU's queue (and no end is to be told). */
+const struct vcpu *sched_peek(unsigned cpu);
+void sched_peek_end(unsigned cpu);
 /*
  * OFFLINE -> RUNNABLE in two steps, so that of two callers one wins: vcpu_claim() takes an offline
  * vCPU (true: nobody else may, and its registers may be set), vcpu_online() lets it run.

@@ -395,12 +395,47 @@ static void wait_for_event(struct vcpu *v) {
     vcpu_block();
 }
 
+/* From any CPU, for any other. */
+static void look_who_is_there(void) {
+    unsigned cpu = rnd(nr_cpus);
+    const struct vcpu *v = sched_peek(cpu);
+
+    if (!v)
+        return;
+    for (unsigned i = 0; i < 8; i++) {
+        check(v->state <= VCPU_DEAD && v->cpu < nr_cpus);
+        maybe_turn();
+    }
+    sched_peek_end(cpu);
+}
+
+/* What only that one's CPU knows, as the vGIC's registers ask for it; who asks answers as well. */
+static void ask(struct vcpu *v, struct vcpu *t) {
+    t->vgic.resync = true;
+    maybe_turn();
+    vcpu_set_work(t, VCPU_WORK_IRQ);
+    maybe_turn();
+    vcpu_kick(t);
+    for (unsigned n = 0; is_loaded(t) && READ_ONCE(t->vgic.resync); n++) {
+        check(n < UNSEEN_MAX);
+        if (v->work & VCPU_WORK_IRQ)
+            vgic_flush(v);
+        cpu_relax();
+    }
+}
+
 static void trap(struct vcpu *v) {
     struct domain *d = v->domain;
 
     if (restless && !rnd(4))
         vcpu_stop_self(VCPU_OFFLINE);
-    switch (rnd(16)) {
+    switch (rnd(18)) {
+    case 16:
+        look_who_is_there();
+        break;
+    case 17:
+        ask(v, d->vcpus[rnd(d->max_vcpus)]);
+        break;
     case 0:
         vcpu_stop_self(VCPU_OFFLINE);
         broken("CPU_OFF came back");
