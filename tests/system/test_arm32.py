@@ -1,9 +1,12 @@
 """Holdfast on a 32-bit machine: all CPUs, memory outside the direct map, 32-bit guests."""
+import re
 import subprocess
 
 import pytest
 
 from machine import ARM32, BUILD, ROOT, TREE_AT, Domain, Machine
+from test_monitor import Monitor
+from test_trace import timeline
 
 ZIMAGE = BUILD / "guests/a32/zimage.bin"
 
@@ -24,6 +27,41 @@ def test_bare_guests(cpu, smp, memory):
         machine.expect(rf"cpus: {smp} of {smp} online")
         machine.expect_all([rf"\(d{n}\) zImage runs" for n in (1, 2)])
         machine.wait_exit()
+
+
+def test_monitor_trace_and_watchdogs():
+    """Of a domain that makes hypercalls without end, and one whose watchdog fires twice; the CPUs watch each
+    other meanwhile and have nothing to say."""
+    spin, watched = BUILD / "guests/a32/spin.bin", BUILD / "guests/a32/watchdog.bin"
+    ends = {"on-watchdog": '"restart"', "restart-limit": "<1>"}
+    domains = [bare("hog", spin), bare("watched", watched, **ends)]
+    with machine32("arm32-monitor", domains, hv_bootargs="watchdog=1") as machine:
+        for end in ("is restarted", "stays dead after its watchdog fired"):
+            machine.expect(r"\(HF\) d2: watched: a watchdog of the domain fired")
+            machine.expect(r"\(HF\) d2: watched: " + end)
+        monitor = Monitor(machine)
+        assert "d1: hog: running" in monitor.ask("domains")
+        assert "watched does not live" in monitor.ask("domains watched")
+        assert "audit: d1: clean" in monitor.ask("audit")
+        assert "4096 RAM pages" in monitor.ask("p2m hog")
+        assert re.search(r"memory: \d+ of \d+ pages free", monitor.ask("memory"))
+        assert "hog: paused" in monitor.ask("pause hog")
+        ran, registers = monitor.ran("hog"), monitor.ask("registers hog")
+        assert re.search(r"d1 vcpu0: pc [0-9a-f]{8} ", registers), registers
+        assert monitor.ran("hog") == ran
+        assert "hog: goes on" in monitor.ask("unpause hog")
+        monitor.ask("trace on")
+        while monitor.ran("hog") == ran:
+            pass
+        monitor.ask("trace off")
+        machine.send("trace dump\r")
+        machine.expect(r"trace: end", timeout=120)
+        log = machine.log()
+    assert "did not come by" not in log
+    path = BUILD / "tests/arm32-monitor.trace"
+    path.write_text(log, encoding="utf-8")
+    # What was under way when the trace began may have no name.
+    assert {e["name"] for e in timeline(path) if e["pid"] == 2 and e["ph"] == "X"} - {"HVC32"} == {"xen_version"}
 
 
 def test_two_linux_guests_by_u_boot():
