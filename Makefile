@@ -475,7 +475,7 @@ arm32:
 
 .PHONY: system
 system: arm32 $(KERNEL_ARMHF) $(INITRD_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
-    $(F)/u-boot-rpi/.complete $(TRUSTED_FIRMWARE) guests
+    $(F)/u-boot-rpi/.complete $(F)/u-boot-sunxi/.complete $(TRUSTED_FIRMWARE) guests
 	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)

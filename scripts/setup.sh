@@ -10,7 +10,7 @@
 #   scripts/setup.sh deb                what makes Debian packages
 #   scripts/setup.sh figures            what makes the documentation's pictures
 #   scripts/setup.sh fetch ITEM...      libfdt zlib kernel kernel-backports busybox stress-ng xen armhf
-#                                       u-boot-rpi trusted-firmware i386
+#                                       u-boot-rpi u-boot-sunxi trusted-firmware i386
 #
 # apt reads a private list in build/apt/, derived from the machine's own
 # sources: the same mirror, plus source packages, arm64 packages and the
@@ -350,6 +350,13 @@ fetch_armhf() {
     cp "$WORK"/out/boot/vmlinuz-* "$WORK/out/zImage"
 }
 
+# The boot loader of Orange Pi boards with an Allwinner H3, with its first stage.
+fetch_u-boot-sunxi() {
+    private_lists armhf "$CODENAME" armhf
+    unpack_private u-boot-sunxi
+    cp "$WORK/out/usr/lib/u-boot/orangepi_plus/u-boot-sunxi-with-spl.bin" "$WORK/out/"
+}
+
 # The libraries of the unit tests for `gcc -m32`, with the names a linker looks for.
 fetch_i386() {
     local library
@@ -404,7 +411,7 @@ fetch)
     shift
     for item in "$@"; do
         case $item in
-        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | trusted-firmware | armhf | i386) fetch "$item" ;;
+        libfdt | zlib | kernel | kernel-backports | busybox | stress-ng | xen | cbmc | u-boot-rpi | u-boot-sunxi | trusted-firmware | armhf | i386) fetch "$item" ;;
         *) die "nothing called '$item' to fetch" ;;
         esac
     done

@@ -26,7 +26,8 @@ LINUX = BUILD / "fetched/kernel/Image"
 LINUX_BACKPORTS = BUILD / "fetched/kernel-backports/Image"
 INITRD = BUILD / "images/initrd.gz"
 INITRD_STRESS = BUILD / "images/initrd-stress.gz"
-DEBIAN_TREES = BUILD / "fetched/kernel/usr/lib"  # a folder with the kernel's version is below
+DEBIAN_TREES = [BUILD / f"fetched/{kernel}/usr/lib" for kernel in ("kernel", "armhf")]  # a version is below
+U_BOOT_SUNXI = BUILD / "fetched/u-boot-sunxi/u-boot-sunxi-with-spl.bin"
 U_BOOT_RPI = BUILD / "fetched/u-boot-rpi/u-boot.bin"
 TRUSTED_FIRMWARE = BUILD / "trusted-firmware/qemu/release"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
@@ -46,6 +47,9 @@ RPI_AT = {"holdfast": 0x400000, "tree": 0x2000000, "modules": 0x10000000}
 
 # Seconds that are waited for anything at least. They measure nothing: the host may have other things to do.
 PATIENCE = 600
+
+# On an Allwinner board: its first stage writes at each power of two to see how much RAM there is.
+SUNXI_AT = {"holdfast": 0x41800000, "tree": 0x49000000, "modules": 0x51000000}
 
 CTRL_A3 = "\x01\x01\x01"
 PREFIX = re.compile(r"\((?:HF|XEN|d\d+)\) ")
@@ -129,7 +133,7 @@ def die_with_parent():
 
 class Machine:
     """One QEMU. boot: "u-boot" (everything preloaded), "kernel" (QEMU's -kernel), "el3" (by
-    firmware that jumps there), "tf-a" (U-Boot below Trusted Firmware), "rpi" (U-Boot with a script on an SD card; the rest preloaded) or a
+    firmware that jumps there), "tf-a" (U-Boot below Trusted Firmware), "rpi" (U-Boot with a script on an SD card; the rest preloaded), "sunxi" (the same, and U-Boot is on the card too) or a
     disk image. A board other than virt is QEMU's name with its options; `board_tree` is the name of
     its tree in Debian's kernel package (None: QEMU makes it), `serial` which UART is the console."""
 
@@ -182,8 +186,8 @@ class Machine:
         self._hardware = list(command)
         command += ["-serial", "null"] * serial
         command += ["-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"]
-        if boot in ("u-boot", "kernel", "el3", "tf-a", "rpi"):
-            modules = self._place_modules(RPI_AT["modules"] if boot == "rpi" else MODULES_AT)
+        if boot in ("u-boot", "kernel", "el3", "tf-a", "rpi", "sunxi"):
+            modules = self._place_modules({"rpi": RPI_AT, "sunxi": SUNXI_AT}.get(boot, {"modules": MODULES_AT})["modules"])
             for file, (address, _) in modules.items():
                 command += self._preload(file, address)
             tree = self._tree(modules, chosen, root, hv_bootargs)
@@ -196,6 +200,10 @@ class Machine:
                 command += self._u_boot(tree, holdfast, self._trusted_firmware())
             elif boot == "rpi":
                 command += self._rpi(tree, holdfast)
+            elif boot == "sunxi":
+                at = SUNXI_AT
+                card = self._card(f"bootz {at['holdfast']:#x} - {at['tree']:#x}\n", U_BOOT_SUNXI.read_bytes())
+                command += card + self._preload(holdfast, at["holdfast"]) + self._preload(tree, at["tree"])
             else:
                 command += self._u_boot(tree, holdfast)
         else:
@@ -384,22 +392,27 @@ class Machine:
             stdout=subprocess.DEVNULL,
         )
 
-    def _rpi(self, tree, holdfast):
-        """Debian's U-Boot for the board, which finds a script on the SD card and starts what is preloaded
-        (the model reads the card at 1 MB/s)."""
+    def _card(self, commands, first_stage=b""):
+        """An SD card with a boot script; the first stage is where Allwinner's ROM looks for it. Nothing else:
+        the models read a card at 1 MB/s."""
         script, image, card = (self.directory / name for name in ("boot.cmd", "boot.scr", "card.img"))
-        script.write_text(f"booti {RPI_AT['holdfast']:#x} - {RPI_AT['tree']:#x}\n", encoding="ascii")
+        script.write_text(commands, encoding="ascii")
         self._make_script(script, image)
         start, sectors = 2048, 6144
         entry = b"\x80\xfe\xff\xff\x04\xfe\xff\xff" + struct.pack("<II", start, sectors)  # FAT16
-        card.write_bytes((bytes(446) + entry).ljust(510, b"\0") + b"\x55\xaa")
+        mbr = (bytes(446) + entry).ljust(510, b"\0") + b"\x55\xaa"
+        card.write_bytes(mbr.ljust(8192, b"\0") + first_stage)
         os.truncate(card, (start + sectors) * 512)  # a power of two
         fat = f"{card}@@{start * 512}"
         subprocess.run(["mformat", "-i", fat, "-T", str(sectors), "-h", "4", "-s", "32", "::"], check=True)
         subprocess.run(["mcopy", "-i", fat, image, "::/"], check=True)
+        return ["-drive", f"if=sd,format=raw,file={card}"]
+
+    def _rpi(self, tree, holdfast):
+        """Debian's U-Boot for the board, which finds the script on the SD card."""
         return (
-            ["-kernel", str(U_BOOT_RPI), "-drive", f"if=sd,format=raw,file={card}"]
-            + ["-dtb", str(next(DEBIAN_TREES.glob(f"*/{self._board_tree}")))]
+            ["-kernel", str(U_BOOT_RPI), *self._card(f"booti {RPI_AT['holdfast']:#x} - {RPI_AT['tree']:#x}\n")]
+            + ["-dtb", str(debian_tree_file(self._board_tree))]
             + self._preload(holdfast, RPI_AT["holdfast"])
             + self._preload(tree, RPI_AT["tree"])
         )
@@ -434,9 +447,14 @@ class Machine:
         )
 
 
+def debian_tree_file(name):
+    """The device tree of a board in Debian's kernel package."""
+    return next(file for folder in DEBIAN_TREES for file in folder.glob(f"*/{name}"))
+
+
 def debian_tree(name):
-    """Device tree source of a board, as Debian's kernel package has it."""
-    command = ["dtc", "-q", "-I", "dtb", "-O", "dts", next(DEBIAN_TREES.glob(f"*/{name}"))]
+    """Its source."""
+    command = ["dtc", "-q", "-I", "dtb", "-O", "dts", debian_tree_file(name)]
     return subprocess.run(command, check=True, capture_output=True, encoding="ascii").stdout
 
 

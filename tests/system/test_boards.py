@@ -2,7 +2,7 @@
 changed but /chosen. docs/boards.md says what each has."""
 import pytest
 
-from machine import BUILD, Domain, Machine
+from machine import ARM32, BUILD, Domain, Machine
 
 BOARDS = {
     "zcu102": {
@@ -29,6 +29,23 @@ BOARDS = {
             "cpus: 4 of 4",
         ],
     },
+    # Without icount: test_arm32.py says why.
+    "orangepi-pc": {
+        "board": "orangepi-pc",
+        "board_tree": "sun8i-h3-orangepi-pc.dtb",
+        "smp": 4,
+        "memory": "1G",
+        "boot": "sunxi",
+        "icount": False,
+        "holdfast": ARM32["holdfast"],
+        "guest": {"kernel": BUILD / "fetched/armhf/zImage", "ramdisk": BUILD / "images/initrd-armhf.gz"},
+        "says": [
+            r"console: 16550 [^\n]*serial@1c28000",
+            r"firmware: PSCI 0\.1\r",
+            "GICv2: [^\n]*list registers\r",
+            "cpus: 4 of 4",
+        ],
+    },
 }
 
 
@@ -37,7 +54,7 @@ def test_board(board):
     """A Linux guest on every CPU of the board."""
     given = dict(BOARDS[board])
     says = given.pop("says")
-    domain = Domain("domU1", cpus=2, memory_mib=160)
+    domain = Domain("domU1", cpus=2, memory_mib=160, **given.pop("guest", {}))
     with Machine(f"board-{board}", [domain], **given) as machine:
         for line in says:
             machine.expect(line)
