@@ -324,7 +324,7 @@ test: build/setup-test.mk
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory bench-gate
 	@$(MAKE) --no-print-directory system
-	$(if $(TESTS),,@tests/matrix.py $(ARCH) && tests/schema.py)
+	$(if $(TESTS),,@tests/matrix.py $(ARCH) && tests/schema.py && tests/quotes.py)
 
 # Unit tests run on the host, once with the words of arm64 and once with those of arm32. Each
 # tests/unit/test_X.c names what it links on a line "/* SOURCES: common/lib/fdt.c ... */"; one that
