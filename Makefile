@@ -480,6 +480,12 @@ system: arm32 $(KERNEL_ARMHF) $(INITRD_ARMHF) build/setup-test.mk $(B)/holdfast.
 	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
 	    --tb=short tests/system $(TESTS)
 
+# Domains that come and go at random for MIN= minutes; SEED= does the same things again.
+.PHONY: soak
+soak: build/setup-test.mk $(B)/holdfast.bin guests
+	@HF_IMAGE=$(B)/holdfast.bin PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/system/soak.py \
+	    $(or $(MIN),30) $(or $(SEED),$(shell date +%s))
+
 # The table of machines in README.md, from the logs of `make system`.
 .PHONY: matrix
 matrix:
@@ -752,7 +758,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run check test unit coverage tools model fuzz mutants proofs spin lint system guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
+	@printf '%s\n' 'Targets: all run check test unit coverage tools model fuzz mutants proofs spin lint system soak guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \

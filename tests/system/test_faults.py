@@ -153,3 +153,18 @@ def test_ends_in_hypercalls():
                 machine.focus(0)
                 two.check()
         two.check_neighbour()
+
+
+def test_cpus_that_are_not_there():
+    """One that firmware does not know, and one that never looks at its release address: a line each. (QEMU's own
+    loader would put PSCI back into the tree.)"""
+    unknown = 'cpus { cpu@77 { device_type = "cpu"; compatible = "arm,cortex-a72"; reg = <0x77>; enable-method = "psci"; }; };\n'
+    silent = '/delete-node/ psci;\ncpus { cpu@1 { enable-method = "spin-table"; cpu-release-addr = <0 0x47000000>; }; };\n'
+    guest = Domain("domU1", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
+    for name, boot, root, line, online in (
+        ("unknown", "kernel", unknown, r"error: CPU 2 \(MPIDR 0x77\): CPU_ON failed \(-\d+\); not started", "2 of 3"),
+        ("silent", "u-boot", silent, r"error: CPU 1 \(MPIDR 0x1\): did not come up in 1 s; not used", "1 of 2"),
+    ):
+        with Machine(f"faults-cpu-{name}", [guest], boot=boot, root=root) as machine:
+            machine.expect(rf"\(HF\) {line}\r*\n\(HF\) cpus: {online} online")
+            machine.expect_all(["1 of 1 domains started", "idle guest waits"])

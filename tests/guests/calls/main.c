@@ -5,12 +5,19 @@
  *   g D    domain D may map pages of this one
  *   a      every operation once; what is refused is asked for again, and must then be granted
  *   d O U  operation O again and again, until after U microseconds the other vCPU ends the domain
+ *   w      says every 20 ms that the sum is right, for good
+ *
+ * With a seed in its image's header it does operations at random instead, until it ends itself;
+ * with a device (QEMU's edu) it lets that copy meanwhile. soak.py writes seed and the domains'
+ * numbers there.
  */
 #include "calls.h"
 
 struct vcpu_info vcpu_infos[MAX_CPUS];
 bool registered[MAX_CPUS];
 
+#define SEED (*(volatile uint64_t *)(RAM + 40))
+#define PEERS (*(volatile uint64_t *)(RAM + 48)) /* whose grants are mapped, and who gets ours */
 static uint64_t *const mine = (uint64_t *)(RAM + 0xc00000UL);
 #define WORDS 8192
 
@@ -68,7 +75,7 @@ static void all_once(void) {
 static volatile uint64_t last_us;
 
 static void end_domain(void) {
-    struct sched_shutdown op = {.reason = SHUTDOWN_poweroff};
+    struct sched_shutdown op = {.reason = SEED ? SHUTDOWN_reboot : SHUTDOWN_poweroff};
 
     delay_us(last_us);
     sched_op(SCHEDOP_shutdown, &op);
@@ -79,6 +86,65 @@ static void die_in(uint64_t operation, uint64_t us) {
     cpu_start(1, end_domain);
     for (;;)
         operations[operation % nr_operations].run();
+}
+
+static void watch(void) {
+    uint64_t first = sum();
+
+    for (;;) {
+        doze(20000);
+        print(sum() == first ? "calls: well\n" : "FAIL sum\n");
+    }
+}
+
+/* ---- at random ---- */
+
+#define ECAM 0x10000000UL
+#define BAR 0x23000000UL
+#define EDU 0x11e81234
+
+static bool have_device(void) {
+    uint32_t id = 0;
+
+    TRY(id = read32(ECAM));
+    if (id != EDU)
+        return false;
+    write32(ECAM + 0x10, BAR);
+    write32(ECAM + 4, 6); /* memory and bus master */
+    return true;
+}
+
+/* From or to anywhere in the memory that comes and goes, grants of others among it, and beyond. */
+static void copy_by_device(void) {
+    bool store = below(2);
+    uint64_t at =
+        (below(4) ? RAM + 0x200000 + below(0x600000) : 0x78200000 + below(0x40000)) & ~7UL;
+
+    if (read64(BAR + 0x98) & 1)
+        return;
+    write64(BAR + 0x80, store ? 0x40000 : at);
+    write64(BAR + 0x88, store ? at : 0x40000);
+    write64(BAR + 0x90, 8 + (below(4088) & ~7UL));
+    write64(BAR + 0x98, store ? 3 : 1);
+}
+
+static void soak(void) {
+    uint64_t first = sum();
+    bool device = have_device();
+
+    random_state = SEED ^ counter();
+    peer = (unsigned)(PEERS & 0xff);
+    give((unsigned)(PEERS >> 8));
+    while (below(300)) {
+        operations[below(nr_operations)].run();
+        if (device)
+            copy_by_device();
+        if (sum() != first)
+            print("FAIL sum\n");
+    }
+    if (below(2))
+        die_in(below(nr_operations), below(1000));
+    sched_op(SCHEDOP_shutdown, &(struct sched_shutdown){.reason = (unsigned)below(4)});
 }
 
 static void obey(char letter) {
@@ -94,6 +160,9 @@ static void obey(char letter) {
         break;
     case 'a':
         all_once();
+        break;
+    case 'w':
+        watch();
         break;
     case 'd':
         operation = number();
@@ -112,6 +181,8 @@ void cpu_main(uint64_t number_of_cpu) {
     gic_reset();
     fill_mine();
     prepare();
+    if (SEED)
+        soak();
     print("calls: %lu operations\n", (uint64_t)nr_operations);
     for (;;)
         obey(key());
