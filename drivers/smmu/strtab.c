@@ -104,16 +104,17 @@ static int init_linear(struct smmu *s) {
 }
 
 int smmu_strtab_init(struct smmu *s) {
-    uint32_t idr0 = smmu_read(s, SMMU_IDR0);
+    uint32_t idr0 = smmu_read(s, SMMU_IDR0), nr_chunks;
 
     s->sid_bits = (unsigned)bits_get(smmu_read(s, SMMU_IDR1), IDR1_SIDSIZE);
     s->two_level = (idr0 & IDR0_ST_2LEVEL) && s->sid_bits > SMMU_CHUNK_BITS;
     s->sid_bits = MIN(s->sid_bits, s->two_level ? MAX_SID_BITS : MAX_LINEAR_SID_BITS);
     s->iommu.stream_end = 1u << s->sid_bits;
-    s->nr_chunks = DIV_ROUND_UP(s->iommu.stream_end, SMMU_CHUNK);
-    s->chunks = hv_zalloc(sizeof(*s->chunks) * s->nr_chunks);
+    nr_chunks = DIV_ROUND_UP(s->iommu.stream_end, SMMU_CHUNK);
+    s->chunks = hv_zalloc(sizeof(*s->chunks) * nr_chunks);
     if (!s->chunks)
         return -ENOMEM;
+    s->nr_chunks = nr_chunks;
     if (!s->two_level)
         return init_linear(s);
     s->l1 = smmu_alloc(s, sizeof(*s->l1) * s->nr_chunks);

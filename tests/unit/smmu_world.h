@@ -23,10 +23,11 @@ uint8_t *fake_ram, *fake_frame_table, *fake_frame_table_end;
 uint64_t fake_ram_base, fake_ram_size = RAM_SIZE;
 static uint64_t ram_used;
 
+static unsigned fail_alloc; /* so many from now: the one that fails; 0: none */
 void *xenheap_alloc(unsigned order) {
     uint64_t size = PAGE_SIZE << order, start = ALIGN_UP(ram_used, size);
 
-    if (start + size > RAM_SIZE)
+    if ((fail_alloc && !--fail_alloc) || start + size > RAM_SIZE)
         return NULL;
     ram_used = start + size;
     return fake_ram + start;
@@ -34,6 +35,8 @@ void *xenheap_alloc(unsigned order) {
 /* The driver keeps what it has for ever. */
 static void *objects[256];
 void *hv_zalloc(size_t size) {
+    if (fail_alloc && !--fail_alloc)
+        return NULL;
     for (unsigned i = 0; i < ARRAY_SIZE(objects); i++)
         if (!objects[i])
             return objects[i] = calloc(1, size);
@@ -310,7 +313,7 @@ static int setup(void **state) {
     idr5 = IDR5_GRAN4K | 4;
     deaf = abort_was_set = unsynced = timer_waits = false;
     may_print = true;
-    refuse_at = refused = nr_done = nr_registered = faults_told = 0;
+    refuse_at = refused = nr_done = nr_registered = faults_told = fail_alloc = 0;
     memset(irqs, 0, sizeof(irqs));
     make_tree(0x20000);
     return 0;

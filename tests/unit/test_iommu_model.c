@@ -591,6 +591,46 @@ static void short_addresses(void **state) {
     bury(&dom);
 }
 
+static unsigned fail_in;
+static bool fails_in_turn(void) {
+    return fail_in && !--fail_in;
+}
+
+/* A domain gets a device, a guest a page that splits a block: each allocation fails in turn, and
+ * all is as it was. */
+static void no_memory(void **state) {
+    uint64_t before;
+    unsigned n = 0, done = 0;
+
+    (void)state;
+    start_with(true, true);
+    mm_fail_hook = fails_in_turn;
+    before = heap_free_pages();
+    while (done < 3) {
+        make(&dom, 1);
+        CHECK(p2m_populate(&dom.p2m, gfn(G0), 512) == 0);
+        fail_in = ++n;
+        done = iommu_domain_create(&dom.p2m, IOMMU_MODE_MIRROR, &io_dom) == 0;
+        if (done && !iommu_attach(io_dom, &streams, IOMMU_FAULT_LOG)) {
+            done++;
+            done += p2m_unmap(&dom.p2m, gfn(G0 + 7), 1) == 0;
+            shared = false;
+            compare();
+        } else {
+            CHECK(!translating);
+        }
+        CHECK(done == 3 || !fail_in); /* nothing else goes wrong */
+        fail_in = 0;
+        if (done)
+            iommu_domain_destroy(io_dom);
+        CHECK(!dom.p2m.mirror);
+        bury(&dom);
+        CHECK(heap_free_pages() == before);
+    }
+    CHECK(n > 40);
+    mm_fail_hook = NULL;
+}
+
 static void flush_fails(void **state) {
     (void)state;
     for (unsigned i = 0; i < 60; i++) {
@@ -663,7 +703,8 @@ int main(void) {
         cmocka_unit_test(mirror_of_pages), cmocka_unit_test(shared_table),
         cmocka_unit_test(not_shared),      cmocka_unit_test(flushes_when_needed),
         cmocka_unit_test(short_addresses), cmocka_unit_test(policies),
-        cmocka_unit_test(flush_fails),     cmocka_unit_test(block_fails),
+        cmocka_unit_test(no_memory),       cmocka_unit_test(flush_fails),
+        cmocka_unit_test(block_fails),
     };
 
     return cmocka_run_group_tests(tests, boot, end);

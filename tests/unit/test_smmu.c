@@ -59,6 +59,43 @@ static void useless(void **state) {
     refused_with("tables and queues at fixed addresses");
 }
 
+/* Each allocation fails in turn: one line, nothing passes, and whoever asks about it gets an
+ * answer. */
+static void taken_over_without_memory(bool two_level) {
+    unsigned n = 0;
+    bool works;
+
+    do {
+        setup(NULL);
+        if (!two_level) {
+            idr0 = IDR0_ALL & ~(uint32_t)IDR0_ST_2LEVEL;
+            idr1 = IDR1_OF(9, 19, 19);
+        }
+        fail_alloc = ++n;
+        iommu_init(fdt);
+        if (nr_registered && !registered->stage2) {
+            assert_logged("no memory for its tables; no device behind it can be given to a domain");
+            assert_true(*at(SMMU_GBPA) & GBPA_ABORT);
+            assert_int_equal(*at(SMMU_CR0ACK), 0);
+            registered->ops->show(registered);
+        } else if (!nr_registered) {
+            assert_logged("no room for another IOMMU; not used");
+        }
+        works = nr_registered && registered->stage2;
+        assert_int_equal(works, fail_alloc != 0); /* each failure counts */
+        for (unsigned i = 0; i < ARRAY_SIZE(objects); i++)
+            hv_free(objects[i]);
+    } while (!works);
+    assert_true(n > 5);
+}
+
+static void no_memory(void **state) {
+    (void)state;
+    taken_over_without_memory(true);
+    taken_over_without_memory(false);
+    fail_alloc = 0;
+}
+
 static void no_ram_beyond(void **state) {
     (void)state;
     fake_ram_base = 0xff000000;
@@ -243,17 +280,19 @@ static void no_memory_for_streams(void **state) {
     struct smmu *s = start();
 
     (void)state;
-    while (xenheap_alloc(0))
-        ;
-    assert_int_equal(smmu_translate(registered, 0x10, 1, &some_table), -ENOMEM);
-    assert_int_equal(s->l1[0], 0);
-    assert_int_equal(nr_done, 0);
+    for (unsigned n = 1; n <= 2; n++) {
+        fail_alloc = n;
+        assert_int_equal(smmu_translate(registered, 0x10, 1, &some_table), -ENOMEM);
+        assert_int_equal(s->l1[0], 0);
+        assert_int_equal(nr_done, 0);
+    }
+    assert_int_equal(smmu_translate(registered, 0x10, 1, &some_table), 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        T(takes_over), T(useless),     T(no_ram_beyond), T(does_not_answer),       T(small_ones),
-        T(encodings),  T(entry_steps), T(streams),       T(no_memory_for_streams),
+        T(takes_over), T(useless),   T(no_memory),   T(no_ram_beyond), T(does_not_answer),
+        T(small_ones), T(encodings), T(entry_steps), T(streams),       T(no_memory_for_streams),
     };
 
     return run_with_smmu(tests, ARRAY_SIZE(tests));
