@@ -4,7 +4,7 @@
  */
     .arm
     .section .text.memcpy, "ax"
-    .global memcpy
+    .global memcpy, __aeabi_memcpy, __aeabi_memcpy4, __aeabi_memcpy8
     .type memcpy, %function
 /*
  * void *memcpy(void *d, const void *s, size_t n)
@@ -13,6 +13,9 @@
  * r3: where to store, r1: where to load, r2: what is left.
  */
 memcpy:
+__aeabi_memcpy:
+__aeabi_memcpy4:
+__aeabi_memcpy8:
     mov     r3, r0
     eor     r12, r0, r1
     tst     r12, #3
@@ -93,3 +96,15 @@ memset:
     strb    r1, [r3], #1
     b       4b
     .size memset, . - memset
+
+/* void __aeabi_memclr(void *s, size_t n): what clang calls (run-time ABI, section 4.3.4) */
+    .section .text.memclr, "ax"
+    .global __aeabi_memclr, __aeabi_memclr4, __aeabi_memclr8
+    .type __aeabi_memclr, %function
+__aeabi_memclr:
+__aeabi_memclr4:
+__aeabi_memclr8:
+    mov     r2, r1
+    mov     r1, #0
+    b       memset
+    .size __aeabi_memclr, . - __aeabi_memclr

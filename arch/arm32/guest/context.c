@@ -22,6 +22,7 @@
     ((uint32_t)(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS |  \
                 HCR_TWI | HCR_TSC | HCR_TID3 | HCR_TIDCP | HCR_TACR | HCR_TSW))
 
+#define HSTR_T15 BIT(15)   /* what a processor has of its own in CP15's c15, */
 #define HSTR_TTEE BIT(16)  /* ThumbEE and */
 #define HSTR_TJDBX BIT(17) /* Jazelle: their registers are not switched */
 
@@ -134,7 +135,7 @@ void guest_init_cpu(void) {
     /* Until the first guest: interrupts belong to Hyp mode. */
     write_sysreg(HCR_FMO | HCR_IMO | HCR_AMO, HCR);
     write_sysreg(CPTR_GUEST & ~BIT(30), HCPTR);
-    write_sysreg(HSTR_TTEE | HSTR_TJDBX, HSTR);
+    write_sysreg(HSTR_T15 | HSTR_TTEE | HSTR_TJDBX, HSTR);
     write_sysreg(read_sysreg(MIDR), VPIDR);
     debug_init_cpu();
     isb();

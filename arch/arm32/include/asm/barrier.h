@@ -4,14 +4,17 @@
 
 #include <stdint.h>
 
-/* dmb(ish), dsb(ishst) and so on: the argument is the domain and kind as the assembler writes it.
- */
-#define dmb(kind) BARRIER_("dmb ", kind)
-#define dsb(kind) BARRIER_("dsb ", kind)
-#define BARRIER_(insn, kind) __asm__ volatile(insn #kind ::: "memory")
+/* dmb(ish), dsb(ishst) and so on: the argument is domain and kind as the assembler writes them. */
+#define dmb(kind) __asm__ volatile("dmb " BARRIER_KIND_##kind ::: "memory")
+#define dsb(kind) __asm__ volatile("dsb " BARRIER_KIND_##kind ::: "memory")
+#define BARRIER_KIND_sy "sy"
+#define BARRIER_KIND_st "st"
+#define BARRIER_KIND_ish "ish"
+#define BARRIER_KIND_ishst "ishst"
+#define BARRIER_KIND_osh "osh"
 /* Armv7 has none for loads alone. */
-#define ishld ish
-#define oshld osh
+#define BARRIER_KIND_ishld "ish"
+#define BARRIER_KIND_oshld "osh"
 
 static inline void isb(void) {
     __asm__ volatile("isb" ::: "memory");
