@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-MODELS = ["p2m", "sched"]
+MODELS = ["p2m", "sched", "pause"]
 DEPTH = "2000000"
 
 
