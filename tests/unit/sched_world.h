@@ -218,6 +218,8 @@ void cpu_kick(unsigned cpu) {
     maybe_turn();
 }
 
+static unsigned timer_irqs; /* on all CPUs */
+
 void irq_dispatch(void) {
     struct sim_cpu *c = &cpus[now];
 
@@ -228,8 +230,10 @@ void irq_dispatch(void) {
         c->device = false;
         world_device_irq();
     }
-    if (fake_comparator[now] <= fake_time)
+    if (fake_comparator[now] <= fake_time) {
+        timer_irqs++;
         timer_handler(26, NULL);
+    }
     maybe_turn();
 }
 

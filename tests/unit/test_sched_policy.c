@@ -264,6 +264,23 @@ static void no_cpu_idles_while_one_waits(void **state) {
     world_destroy();
 }
 
+/* A CPU with one that computes has no timer set; with two it has one for each slice. */
+static void alone_there_is_no_tick(void **state) {
+    (void)state;
+    for (unsigned nr = 2; nr <= 3; nr++) {
+        make(2, 1);
+        for (unsigned i = 0; i < nr; i++)
+            hog(256);
+        timer_irqs = 0;
+        run_for(SECOND);
+        if (nr == 2)
+            assert_int_equal(timer_irqs, 0);
+        else
+            assert_in_range(timer_irqs, 150, 300);
+        world_destroy();
+    }
+}
+
 static void capped_even_when_alone(void **state) {
     struct sched_params p;
 
@@ -588,6 +605,7 @@ int main(void) {
         cmocka_unit_test(equals_share_all_cpus),
         cmocka_unit_test(weights_share_all_cpus),
         cmocka_unit_test(no_cpu_idles_while_one_waits),
+        cmocka_unit_test(alone_there_is_no_tick),
         cmocka_unit_test(capped_even_when_alone),
         cmocka_unit_test(realtime_is_in_time),
         cmocka_unit_test(budgets_are_kept_together),
