@@ -27,7 +27,8 @@ all: $(B)/holdfast.bin $(B)/holdfast.elf
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.SECONDARY:
+# Made on the way to something else; whatever else is missing is made again.
+.PRECIOUS: build/guests/%.o $(F)/%/.complete build/setup-%.mk
 MAKEFLAGS += --no-builtin-rules
 
 # --- what the machine must have ---------------------------------------------
