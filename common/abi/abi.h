@@ -59,7 +59,7 @@ struct console_io {
 /* Of one vCPU. */
 struct vcpu_events {
     struct vcpu_info *info;       /* where its flags are; atomic */
-    struct page_info *page;       /* the guest's, once registered; with a reference */
+    bool registered;              /* info is in a page of the guest: guest_page_keep() */
     struct vcpu_info own;         /* stands in until then */
     uint32_t virq_port[NR_VIRQS]; /* 0: not bound; atomic */
 };

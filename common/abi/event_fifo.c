@@ -204,21 +204,15 @@ void fifo_destroy(struct fifo *f) {
 
 static int set_control(struct domain *d, struct fifo *f, const struct evtchn_init_control *op) {
     struct fifo_vcpu *fv = &f->vcpu[index_nospec(op->vcpu, d->max_vcpus)];
-    struct page_info *page;
-    char *at;
+    void *at;
+    int rc;
 
     if (fv->control)
         return -EINVAL;
-    page = guest_page_pin(d, op->control_gfn);
-    if (!page)
-        return -EINVAL;
-    at = page_keep(page);
-    if (!at) {
-        put_page(page);
-        return -ENOMEM;
-    }
-    __atomic_store_n(&fv->control, (void *)(at + op->offset), __ATOMIC_RELEASE);
-    return 0;
+    rc = guest_page_keep(d, op->control_gfn, &at);
+    if (!rc)
+        __atomic_store_n(&fv->control, (void *)((char *)at + op->offset), __ATOMIC_RELEASE);
+    return rc;
 }
 
 /* The first control block makes the domain's ports FIFO ones. */
@@ -274,22 +268,17 @@ static void raise_kept(struct domain *d, uint32_t first) {
 static int expand_array(struct domain *d, uint64_t g) {
     struct fifo *f = d->abi->events.fifo;
     uint32_t nr;
-    struct page_info *page;
     void *at;
+    int rc;
 
     if (!f)
         return -EOPNOTSUPP;
     nr = f->nr_words;
     if (nr >= EVTCHN_FIFO_NR_CHANNELS)
         return -ENOSPC;
-    page = guest_page_pin(d, g);
-    if (!page)
-        return -EINVAL;
-    at = page_keep(page);
-    if (!at) {
-        put_page(page);
-        return -ENOMEM;
-    }
+    rc = guest_page_keep(d, g, &at);
+    if (rc)
+        return rc;
     f->page[nr / WORDS_PER_PAGE] = at;
     __atomic_store_n(&f->nr_words, nr + WORDS_PER_PAGE, __ATOMIC_SEQ_CST);
     raise_kept(d, nr);

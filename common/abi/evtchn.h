@@ -154,7 +154,8 @@ void events_change_end(struct domain *d);
 int64_t vcpu_info_register(struct vcpu *v, struct vcpu *target, vaddr_t arg);
 /* Gives the guest's page back, if there is one. */
 void vcpu_info_release(struct vcpu_events *ve);
-/* The page of a guest's RAM at `g`, writable, with a reference; NULL otherwise. */
-struct page_info *guest_page_pin(struct domain *d, uint64_t g) __must_check;
+/* The page of a guest's RAM at `g`, referenced and mapped until page_unkeep(*at). -EINVAL: it is
+ * not writable RAM; -ENOMEM. */
+int guest_page_keep(struct domain *d, uint64_t g, void **at) __must_check;
 
 #endif

@@ -10,22 +10,27 @@
 
 #include "evtchn.h"
 
-struct page_info *guest_page_pin(struct domain *d, uint64_t g) {
+int guest_page_keep(struct domain *d, uint64_t g, void **at) {
     enum p2m_type type;
     struct page_info *page =
         g < p2m_gfn_limit(&d->p2m) ? p2m_get_page(&d->p2m, gfn(g), &type) : NULL;
+    int rc = -EINVAL;
 
-    if (page && type != P2M_RAM_RW) {
-        put_page(page);
-        page = NULL;
+    if (!page)
+        return rc;
+    if (type == P2M_RAM_RW) {
+        *at = page_keep(page);
+        rc = *at ? 0 : -ENOMEM;
     }
-    return page;
+    if (rc)
+        put_page(page);
+    return rc;
 }
 
 void vcpu_info_release(struct vcpu_events *ve) {
-    if (ve->page)
+    if (ve->registered)
         page_unkeep(ve->info);
-    ve->page = NULL;
+    ve->registered = false;
 }
 
 /*
@@ -45,25 +50,20 @@ static int place(struct vcpu *v, struct vcpu *target, uint64_t g, uint32_t offse
     struct domain *d = v->domain;
     struct events *ev = &d->abi->events;
     struct vcpu_events *ve = &ev->vcpu[target->id];
-    struct page_info *page;
     void *at, *before;
+    int rc;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % _Alignof(struct vcpu_info))
         return -ENXIO;
-    page = guest_page_pin(d, g);
-    if (!page)
-        return -EINVAL;
-    at = page_keep(page);
-    if (!at) {
-        put_page(page);
-        return -ENOMEM;
-    }
+    rc = guest_page_keep(d, g, &at);
+    if (rc)
+        return rc;
     if (!events_change_begin(v, d)) {
         page_unkeep(at);
         return -EAGAIN;
     }
-    before = ve->page ? ve->info : NULL;
-    ve->page = page;
+    before = ve->registered ? ve->info : NULL;
+    ve->registered = true;
     move(target, ve, (struct vcpu_info *)((char *)at + offset));
     if (before) {
         evtchn_switch_all(d, ev->fifo);
@@ -73,7 +73,10 @@ static int place(struct vcpu *v, struct vcpu *target, uint64_t g, uint32_t offse
     return 0;
 }
 
-/* Of the caller itself, or of a vCPU that is off: another one may be reading its old place. */
+/*
+ * Of the caller itself, or of a vCPU that is off: another one may be reading its old place. One
+ * that the guest starts meanwhile may do so too, and looks at the new one because of move().
+ */
 int64_t vcpu_info_register(struct vcpu *v, struct vcpu *target, vaddr_t arg) {
     struct vcpu_register_vcpu_info op;
 
