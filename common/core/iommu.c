@@ -291,18 +291,6 @@ int iommu_attach(struct iommu_domain *dom, const struct iommu_streams *streams,
     return rc;
 }
 
-int iommu_detach(struct iommu_domain *dom, const struct iommu_streams *streams) {
-    struct attachment *a;
-    int rc = -ENOENT;
-
-    spin_lock(&iommu_lock);
-    a = find_overlap(streams);
-    if (a && a->dom == dom && a->s.first == streams->first && a->s.count == streams->count)
-        rc = release(a);
-    spin_unlock(&iommu_lock);
-    return rc;
-}
-
 static void release_all(struct iommu_domain *dom) {
     spin_lock(&iommu_lock);
     list_for_each_safe(e, next, &attachments) {

@@ -168,13 +168,18 @@ static void entry_written(struct iommu_domain *dom, const pte_t *entry) {
         dom->pt.ops->written(&dom->pt, entry, sizeof(*entry));
 }
 
+/* attr 0: devices do not see it. */
+static struct pt_request to_map(gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
+    return (struct pt_request){.want = PT_MAP,
+                               .va = g.gfn << PAGE_SHIFT,
+                               .size = nr << PAGE_SHIFT,
+                               .pa = m.mfn << PAGE_SHIFT,
+                               .attr = leaf_attr(t)};
+}
+
 static int mirror_prepare(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     struct iommu_domain *dom = arg;
-    struct pt_request rq = {.want = PT_MAP,
-                            .va = g.gfn << PAGE_SHIFT,
-                            .size = nr << PAGE_SHIFT,
-                            .pa = m.mfn << PAGE_SHIFT,
-                            .attr = leaf_attr(t)};
+    struct pt_request rq = to_map(g, m, nr, t);
     struct pt_gap gap = {0, false};
     int64_t needed;
 
@@ -212,11 +217,7 @@ static void map_page(struct iommu_domain *dom, const struct pt_request *rq) {
 
 static void mirror_map(void *arg, gfn_t g, mfn_t m, uint64_t nr, enum p2m_type t) {
     struct iommu_domain *dom = arg;
-    struct pt_request rq = {.want = PT_MAP,
-                            .va = g.gfn << PAGE_SHIFT,
-                            .size = nr << PAGE_SHIFT,
-                            .pa = m.mfn << PAGE_SHIFT,
-                            .attr = leaf_attr(t)};
+    struct pt_request rq = to_map(g, m, nr, t);
 
     if (!rq.attr)
         return;

@@ -8,12 +8,11 @@
  * The order of a device's life:
  *   iommu_domain_create()  before its first device; the P2M may hold mappings already
  *   iommu_attach()         the device is quiet; give its bus mastering back only after this
- *   iommu_detach()         the device is quiet; blocked when this returns 0
  *   iommu_domain_destroy() blocks what is still attached; domain_destroy() calls it, before any
  * page goes back
  *
- * Locks: RANK_IOMMU, below it RANK_IOMMU_QUEUE. attach, detach, create and destroy are called with
- * no P2M lock held.
+ * Locks: RANK_IOMMU, below it RANK_IOMMU_QUEUE. attach, create and destroy are called with no
+ * P2M lock held.
  */
 #ifndef HV_IOMMU_H
 #define HV_IOMMU_H
@@ -73,9 +72,6 @@ void iommu_domain_destroy(struct iommu_domain *dom);
  * blocked or dead. */
 int iommu_attach(struct iommu_domain *dom, const struct iommu_streams *streams,
                  enum iommu_fault_policy policy) __must_check;
-/* Exactly what one iommu_attach() attached. 0; -ENOENT; -EIO: it may still reach memory, and the
- * domain's pages will be leaked. */
-int iommu_detach(struct iommu_domain *dom, const struct iommu_streams *streams) __must_check;
 
 /* How a domain is crashed when its DMA could not be stopped, or by policy. Any lock may be held. */
 void iommu_set_crash_hook(void (*crash)(struct domain_pages *owner, const char *why));
