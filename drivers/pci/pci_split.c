@@ -243,7 +243,7 @@ static int scan(struct level *l) {
         return -ENOMEM;
     }
     pci_walk_bus(l->bus, l->number, found, l);
-    if (!l->found && !l->rc) { /* nobody refers to it */
+    if (!l->found) { /* nobody refers to it */
         pci_bus_close(l->bus);
         hv_free(l->bus);
     }

@@ -24,8 +24,9 @@ static uint64_t now;
 uint64_t time_ns(void) {
     return now += 1000000;
 }
+static unsigned fail_at; /* this many allocations from now one finds no memory */
 void *hv_zalloc(size_t size) {
-    return calloc(1, size);
+    return fail_at && !--fail_at ? NULL : calloc(1, size);
 }
 void hv_free(void *p) {
     free(p);
@@ -255,6 +256,20 @@ static void hostile_bridge_numbers(void **state) {
     *reg32(BRIDGE, PCI_BUS_NUMBERS) = 0x00010100;
 }
 
+/* The bus is closed again when its first function, or itself, finds no memory. */
+static void no_memory_for_functions(void **state) {
+    struct pci_function *f;
+
+    (void)state;
+    for (unsigned n = 1; n <= 2; n++) {
+        fail_at = n;
+        assert_int_equal(pci_function_open(h, NVME, &f), -ENOMEM);
+        assert_int_equal(fail_at, 0);
+        assert_int_equal(mapped, 0);
+        h->split = false; /* once more */
+    }
+}
+
 static void functions(void **state) {
     struct pci_function *nvme, *nic, *again;
 
@@ -356,6 +371,7 @@ int main(void) {
         cmocka_unit_test(no_bus_master_after_boot),
         cmocka_unit_test(whole_reset),
         cmocka_unit_test(hostile_bridge_numbers),
+        cmocka_unit_test(no_memory_for_functions),
         cmocka_unit_test(functions),
         cmocka_unit_test(behind_a_port),
         cmocka_unit_test(interrupt_map),
