@@ -20,10 +20,9 @@
 #include <hv/vcpu.h>
 
 #include <libfdt.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "../../common/mm/boot_mem.h"
+#include "own_process.h"
 
 /* ---- what guests.c starts ---- */
 
@@ -535,25 +534,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(static_heap),
         cmocka_unit_test(static_heap_errors),
     };
-    bool failed = false;
 
-    if (argc > 1) {
-        const struct CMUnitTest one[] = {tests[atoi(argv[1])]};
-
-        return cmocka_run_group_tests(one, NULL, NULL);
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
-        pid_t child = fork();
-        int status;
-
-        if (!child) {
-            char number[8];
-
-            snprintf(number, sizeof(number), "%u", i);
-            execl(argv[0], argv[0], number, NULL);
-            _exit(127);
-        }
-        failed |= waitpid(child, &status, 0) != child || status;
-    }
-    return failed;
+    return run_in_processes(argc, argv, tests, ARRAY_SIZE(tests));
 }

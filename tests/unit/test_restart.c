@@ -10,8 +10,7 @@
 #include <hv/restart.h>
 #include <hv/vcpu.h>
 
-#include <sys/wait.h>
-#include <unistd.h>
+#include "own_process.h"
 
 static void (*die)(const struct domain_obituary *o);
 static bool (*is_kept)(const struct domain *d);
@@ -234,25 +233,6 @@ int main(int argc, char **argv) {
         cmocka_unit_test(reboot_that_fails),  cmocka_unit_test(failures_are_limited),
         cmocka_unit_test(actions_are_taken),  cmocka_unit_test(wishes_come_first),
     };
-    bool failed = false;
 
-    if (argc > 1) {
-        const struct CMUnitTest one[] = {tests[atoi(argv[1])]};
-
-        return cmocka_run_group_tests(one, NULL, NULL);
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
-        pid_t child = fork();
-        int status;
-
-        if (!child) {
-            char number[8];
-
-            snprintf(number, sizeof(number), "%u", i);
-            execl(argv[0], argv[0], number, NULL);
-            _exit(127);
-        }
-        failed |= waitpid(child, &status, 0) != child || status;
-    }
-    return failed;
+    return run_in_processes(argc, argv, tests, ARRAY_SIZE(tests));
 }
