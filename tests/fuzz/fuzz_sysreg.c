@@ -7,7 +7,8 @@
 
 #include "../unit/test_vsysreg.c"
 
-static const char *const controls[] = {"hcr_el2",     "mdcr_el2", "cptr_el2", "hstr_el2",
+/* The first: debug registers are the guest's from their first use on. */
+static const char *const controls[] = {"mdcr_el2",    "hcr_el2",  "cptr_el2", "hstr_el2",
                                        "cnthctl_el2", "vtcr_el2", "vttbr_el2"};
 
 static void run(bool a32) {
@@ -34,7 +35,7 @@ static void run(bool a32) {
     HOLDS(seen.undefined ? regs.pc == before.pc && !changed : regs.pc == before.pc + 4);
     HOLDS(changed <= (read ? 2u : 0u));
     for (unsigned i = 0; i < ARRAY_SIZE(controls); i++)
-        HOLDS(*fake_sysreg(controls[i]) == held[i]);
+        HOLDS(!((*fake_sysreg(controls[i]) ^ held[i]) & ~(i ? 0 : MDCR_TDA)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -338,11 +338,70 @@ static void reference_count_is_full(void) {
     finish();
 }
 
+/* ---- the audit ---- */
+
+#define BROKEN(field, value, text)                                                                 \
+    do {                                                                                           \
+        __typeof__(field) before_ = (field);                                                       \
+                                                                                                   \
+        CHECK(p2m_audit(&dom.p2m) == 0);                                                           \
+        messages = 0;                                                                              \
+        (field) = (__typeof__(field))(value);                                                      \
+        CHECK(p2m_audit(&dom.p2m) > 0 && messages);                                                \
+        CHECK(strstr(last_message, text));                                                         \
+        (field) = before_;                                                                         \
+    } while (0)
+
+/* One thing at a time is not as it should be; the last line that is said names it, or what follows
+ * from it. */
+static void audit_tells(void) {
+    struct page_info *page;
+    struct p2m_summary sum;
+
+    boot(MB(64), 20, 4096);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 513) == 0);
+    CHECK(p2m_map_mmio(&dom.p2m, gfn(G0 + 1024), mfn(0x9000), 3) == 0);
+    page = mfn_to_page(at(G0 + 512));
+    BROKEN(page->type_info, type_info_with_gfn(page->type_info, gfn(G0 + 3)), "tracked elsewhere");
+    BROKEN(page->type_info, type_info_with_gfn(page->type_info, INVALID_GFN), "pages with a GFN");
+    BROKEN(page->u.owner, &other.pages, "page on the list of another");
+    BROKEN(page->count_info, page->count_info | PGC_xenheap, "type class");
+    BROKEN(page->count_info, page->count_info & ~PGC_COUNT_MASK, "not the owner's");
+    BROKEN(dom.p2m.max_mapped_gfn, G0 + 1025, "above the highest");
+    BROKEN(dom.p2m.grants, 1, "grant entries");
+    BROKEN(dom.p2m.pool_free, dom.p2m.pool_free - 1, "table pages");
+    BROKEN(dom.p2m.pool_total, dom.p2m.pool_total + 1, "table pages");
+    BROKEN(dom.pages.tot_pages, 512, "pages on the list");
+    BROKEN(dom.pages.reserve_pages, 1, "static pages in reserve");
+    p2m_summarize(&dom.p2m, &sum);
+    CHECK(sum.pages[P2M_RAM_RW] == 513 && sum.pages[P2M_MMIO_DIRECT] == 3);
+    CHECK(sum.leaves[2] == 1 && sum.leaves[3] == 4);
+    finish();
+}
+
+/* Debug builds look by themselves, after so many changes. */
+static void audit_when_due(void) {
+    boot(MB(64), 20, 4096);
+    CHECK(p2m_populate(&dom.p2m, gfn(G0), 8) == 0);
+    p2m_audit_every = 3;
+    dom.p2m.changes = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        CHECK(dom.p2m.changes == i);
+        CHECK(p2m_unmap(&dom.p2m, gfn(G0 + i), 1) == 0);
+        p2m_audit_if_due(&dom.p2m);
+    }
+    CHECK(dom.p2m.changes == 0);
+    p2m_audit_every = 0;
+    finish();
+}
+
 CHILD(add_and_remove)
 CHILD(add_displaces)
 CHILD(refused)
 CHILD(referenced_page_outlives_its_mapping)
 CHILD(freed_after_the_flush)
+CHILD(audit_tells)
+CHILD(audit_when_due)
 CHILD(a_thousand_domains)
 CHILD(held_pages_do_not_stop_the_drain)
 CHILD(wrong_gfn_is_a_bug)
@@ -356,6 +415,8 @@ int main(void) {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_referenced_page_outlives_its_mapping),
         cmocka_unit_test(test_freed_after_the_flush),
+        cmocka_unit_test(test_audit_tells),
+        cmocka_unit_test(test_audit_when_due),
         cmocka_unit_test(test_a_thousand_domains),
         cmocka_unit_test(test_held_pages_do_not_stop_the_drain),
         cmocka_unit_test(test_wrong_gfn_is_a_bug),
