@@ -474,12 +474,16 @@ TEST_JOBS ?= 2
 arm32:
 	@$(MAKE) --no-print-directory ARCH=arm32 LLVM= CROSS_COMPILE=arm-linux-gnueabihf- all
 
+# All tests on the machine they ask for, then some once more on a GICv2 and on a 32-bit machine. HF_GIC=2
+# in the environment runs all on a GICv2, HF_ARCH=arm32 those that can on a 32-bit machine.
+PYTEST = HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
+    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup --tb=short tests/system
 .PHONY: system
 system: arm32 $(KERNEL_ARMHF) $(INITRD_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
     $(F)/u-boot-rpi/.complete $(F)/u-boot-sunxi/.complete $(TRUSTED_FIRMWARE) guests
-	@HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
-	    $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup \
-	    --tb=short tests/system $(TESTS)
+	@$(PYTEST) $(if $(HF_ARCH),-m $(HF_ARCH)) $(TESTS)
+	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_GIC=2 $(PYTEST) -m gicv2)
+	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_ARCH=arm32 $(PYTEST) -m arm32)
 
 # Domains that come and go at random for MIN= minutes; SEED= does the same things again.
 .PHONY: soak
@@ -506,7 +510,7 @@ GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests
 .PHONY: guests
 guests: $(GUESTS)
 
-build/guests/a32/%.o: tests/guests/a32/%.S build/setup-test.mk
+build/guests/a32/%.o: tests/guests/a32/%.S tests/guests/a32/guest.h build/setup-test.mk
 	$(say) GUEST $<
 	@mkdir -p $(@D)
 	$(Q)clang --target=armv7a-none-eabi -c -o $@ $<

@@ -6,12 +6,40 @@
 #include "guest.h"
 
 #define GICD 0x03001000
-#define GICR 0x03020000
+#define GICR 0x03020000             /* of a GICv3 */
+#define GICC 0x03002000             /* of a GICv2 */
 #define TIMER 27
+
+    /* Acknowledges the timer's interrupt and ends it. x19: GICC or 0 */
+    .macro end_interrupt
+    cbz x19, 3f
+    ldr w1, [x19, #0xc]             /* GICC_IAR */
+    str w1, [x19, #0x10]            /* GICC_EOIR */
+    b 4f
+3:  mrs x1, S3_0_C12_C12_0          /* ICC_IAR1_EL1 */
+    msr S3_0_C12_C12_1, x1          /* ICC_EOIR1_EL1 */
+    isb
+4:
+    .endm
 
     image_header
 start:
     ldr x0, =GICD
+    ldr w1, [x0, #0xfe8]            /* ICPIDR2 of a GICv2 */
+    ubfx w1, w1, #4, #4
+    cmp w1, #2
+    b.ne version_3
+    ldr x19, =GICC
+    mov w1, #(1 << TIMER)
+    str w1, [x0, #0x100]            /* GICD_ISENABLER0 */
+    mov w1, #1
+    str w1, [x0]                    /* GICD_CTLR */
+    str w1, [x19]                   /* GICC_CTLR */
+    mov w1, #0xff
+    str w1, [x19, #4]               /* GICC_PMR */
+    b ready
+version_3:
+    mov x19, #0
     mov w1, #0x12                   /* GICD_CTLR: affinity routing, group 1 */
     str w1, [x0]
     ldr x0, =GICR
@@ -26,7 +54,7 @@ start:
     mov x1, #1
     msr S3_0_C12_C12_7, x1          /* ICC_IGRPEN1_EL1 */
     isb
-
+ready:
     mrs x20, cntfrq_el0
     mov x1, #100
     udiv x20, x20, x1               /* x20: period, x21: this moment */
@@ -47,9 +75,7 @@ beat:
     mrs x1, cntv_ctl_el0
     tbz x1, #2, 1b
     msr cntv_ctl_el0, xzr
-    mrs x1, S3_0_C12_C12_0          /* ICC_IAR1_EL1 */
-    msr S3_0_C12_C12_1, x1          /* ICC_EOIR1_EL1 */
-    isb
+    end_interrupt
     mrs x1, cntvct_el0
     sub x1, x1, x21
     cmp x1, x23

@@ -6,12 +6,21 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from machine import HOLDFAST  # noqa: E402
+from machine import BUILD, HOLDFAST, VARIANT  # noqa: E402
 
 
 def pytest_sessionstart(session):
     if not HOLDFAST.exists():
         pytest.exit(f"{HOLDFAST} is not built; run make", returncode=2)
+    # tests/matrix.py counts what is there.
+    if VARIANT and not hasattr(session.config, "workerinput"):
+        for log in (BUILD / "tests").glob(f"{VARIANT}*.log"):
+            log.unlink()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "gicv2: make test runs it on a GICv2 too")
+    config.addinivalue_line("markers", "arm32: make test runs it on a 32-bit machine too")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups

@@ -6,6 +6,9 @@
         assert domain.run("nproc") == "2"
 
 The log of every machine is kept in build/tests/NAME.log.
+
+HF_GIC=2 in the environment makes machines with a GICv2, HF_ARCH=arm32 32-bit ones with their own
+guests, but for those that choose; their logs have a prefix.
 """
 import ctypes
 import dataclasses
@@ -23,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 HOLDFAST = ROOT / os.environ.get("HF_IMAGE", "build/arm64/holdfast.bin")
 LINUX = BUILD / "fetched/kernel/Image"
+GUESTS = BUILD / "guests"
 LINUX_BACKPORTS = BUILD / "fetched/kernel-backports/Image"
 INITRD = BUILD / "images/initrd.gz"
 INITRD_STRESS = BUILD / "images/initrd-stress.gz"
@@ -35,6 +39,13 @@ U_BOOT32 = pathlib.Path("/usr/lib/u-boot/qemu_arm/u-boot.bin")
 
 # A 32-bit machine.
 ARM32 = {"cpu": "cortex-a15", "gic": "2", "machine": "", "holdfast": BUILD / "arm32/holdfast.bin"}
+
+GIC = os.environ.get("HF_GIC", "3")
+CPU, HARDWARE, VARIANT = "cortex-a72", "iommu=smmuv3", "" if GIC == "3" else f"gicv{GIC}-"
+if os.environ.get("HF_ARCH") == "arm32":
+    CPU, GIC, HARDWARE, HOLDFAST = ARM32.values()
+    LINUX, INITRD = BUILD / "fetched/armhf/zImage", BUILD / "images/initrd-armhf.gz"
+    GUESTS, VARIANT = BUILD / "guests/a32", "on-arm32-"
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
 HOLDFAST_AT = 0x40400000
@@ -142,11 +153,11 @@ class Machine:
         name,
         domains=(),
         boot="kernel",
-        cpu="cortex-a72",
+        cpu=CPU,
         smp=2,
         memory="2G",
-        gic=os.environ.get("HF_GIC", "3"),
-        machine="iommu=smmuv3",
+        gic=GIC,
+        machine=HARDWARE,
         icount=True,
         chosen="",
         root="",
@@ -158,6 +169,7 @@ class Machine:
         serial=0,
         u_boot_commands="",
     ):
+        name = VARIANT + name
         self.name = name
         self.domains = list(domains)
         self.directory = BUILD / "tests" / name
@@ -217,7 +229,8 @@ class Machine:
 
     def __enter__(self):
         self._log = open(self.log_path, "w", encoding="utf-8", errors="replace", newline="")
-        self._log.write(" ".join(self.command) + "\n")
+        test = os.environ.get("PYTEST_CURRENT_TEST", "").partition("::")[0]
+        self._log.write(" ".join(self.command) + f" # {test}\n")
         self._child = pexpect.spawn(
             self.command[0],
             self.command[1:],

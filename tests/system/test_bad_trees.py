@@ -101,6 +101,7 @@ def machine():
         yield started
 
 
+@pytest.mark.arm32
 @pytest.mark.parametrize("bad, words", BAD, ids=[bad.name for bad, _ in BAD])
 def test_message(machine, bad, words):
     said = re.findall(rf"\(HF\) error: /chosen/{bad.name}\b[^\n]*", machine.log())
@@ -109,6 +110,7 @@ def test_message(machine, bad, words):
     assert "domain not started" in said[0]
 
 
+@pytest.mark.arm32
 def test_good_domain_boots(machine):
     machine.domain(1).wait_up(timeout=60)
     assert machine.domain(1).run("nproc") == "1"

@@ -64,10 +64,10 @@ def test_board(board):
 
 def test_trusted_firmware():
     """EL3 has firmware, below U-Boot: of the interrupt controller only the non-secure side is seen. It
-    adds its psci node to the tree that U-Boot gets; ours is made before."""
+    is built for a GICv3, and adds its psci node to the tree that U-Boot gets; ours is made before."""
     domain = Domain("domU1", cpus=2, memory_mib=160)
     psci = 'psci {\ncompatible = "arm,psci-1.0";\nmethod = "smc";\n};\n'
-    with Machine("board-tf-a", [domain], boot="tf-a", machine="secure=on", root=psci) as machine:
+    with Machine("board-tf-a", [domain], boot="tf-a", gic="3", machine="secure=on", root=psci) as machine:
         machine.expect("BL31: ")
         machine.expect(r"firmware: PSCI 1\.")
         machine.expect("cpus: 2 of 2")

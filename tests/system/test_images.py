@@ -2,7 +2,7 @@
 import re
 import subprocess
 
-from machine import ARM32, BUILD, HOLDFAST, ROOT, Machine, qemu_tree
+from machine import ARM32, BUILD, GIC, HOLDFAST, ROOT, Machine, qemu_tree
 
 CONFIG = f"""
 memory: [0x40000000, 0xc0000000]
@@ -36,7 +36,7 @@ def make_fit(name, cpu, machine, config, **words):
 
 def test_fit_image():
     """U-Boot's bootm puts every part of it where the tree inside says."""
-    command, options = make_fit("fit", "cortex-a72", "gic-version=3,iommu=smmuv3", CONFIG, holdfast=HOLDFAST)
+    command, options = make_fit("fit", "cortex-a72", f"gic-version={GIC},iommu=smmuv3", CONFIG, holdfast=HOLDFAST)
     with Machine("fit-boot", [], boot="u-boot", options=options, u_boot_commands=command) as machine:
         machine.expect(r"\(HF\) machine: 2 CPUs, 2048 MiB, \d+ MiB free, 1 SMMU\r*\n")
         for n, name in ((1, "one"), (2, "two")):

@@ -1,13 +1,15 @@
 """Domains come and go; what they used comes back, to the page."""
 import re
 
-from machine import BUILD, Domain, Machine
+import pytest
 
-ROUNDS = 1000
+from machine import GUESTS, VARIANT, Domain, Machine
+
+ROUNDS = 100 if VARIANT else 1000
 
 
 def bare(name, image):
-    return Domain(name, memory_mib=16, kernel=BUILD / "guests" / image, ramdisk=None)
+    return Domain(name, memory_mib=16, kernel=GUESTS / image, ramdisk=None)
 
 
 def free_pages_in_a_life(machine):
@@ -22,6 +24,8 @@ def free_pages_in_a_life(machine):
                 return pages
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_a_thousand_rounds():
     """A domain that resets itself at once is destroyed and built again; its neighbour stays. Late lives have
     exactly the memory of early ones."""
@@ -39,6 +43,8 @@ def test_a_thousand_rounds():
     assert not re.search(r"\(HF\) (?:audit: d\d+: (?!clean)|warning|leak)", log)
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_ends_and_what_follows():
     """A crashing domain is restarted up to its limit, one that ends is kept, and its neighbour goes on;
     then the end of another is the machine's."""

@@ -3,11 +3,11 @@ import re
 
 import pytest
 
-from machine import BUILD, Domain, Machine
+from machine import GUESTS, Domain, Machine
 
 
 def bare(name, image, **more):
-    return Domain(name, memory_mib=16, kernel=BUILD / "guests" / image, ramdisk=None, **more)
+    return Domain(name, memory_mib=16, kernel=GUESTS / image, ramdisk=None, **more)
 
 
 class Monitor:
@@ -53,6 +53,8 @@ def open_line(machine):
     return Monitor(machine)
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_what_is_typed(monitor):
     """Words that are none, arguments that do not fit, and a word that is put right before it is sent."""
     listed = monitor.ask("help")
@@ -70,6 +72,8 @@ def test_what_is_typed(monitor):
     monitor.machine.expect(r"\(HF\) > ")
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_questions(monitor):
     """Of the domain that is named, or of all."""
     for name in ("2", "d2", "idle"):
@@ -82,6 +86,8 @@ def test_questions(monitor):
     assert "(HF) d2: P2M: 4096 RAM pages\n" in mapped
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_pause(monitor):
     """A paused hog computes nothing, and waits for as many orders to go on as there were to pause."""
     assert "(HF) d1: hog: paused" in monitor.ask("pause hog")
@@ -100,6 +106,7 @@ def test_pause(monitor):
         pass
 
 
+@pytest.mark.gicv2
 def test_debug_interrupt():
     """The key raises VIRQ_DEBUG: a guest that has bound it need not wait when it polls without a limit."""
     at = 0x40800000
@@ -120,6 +127,7 @@ def test_debug_interrupt():
         machine.expect(r"\(d1\) = 0{16}")
 
 
+@pytest.mark.gicv2
 def test_registers(monitor):
     """Of a vCPU that computes and of one that waits in WFI; both go on afterwards."""
     said = monitor.ask("registers")
@@ -130,6 +138,8 @@ def test_registers(monitor):
     assert re.search(r"d1: hog: running.*d2: idle: running", monitor.ask("domains"), re.S)
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_ends_and_new_starts(monitor):
     """Each whatever the domain's node says: of one that lives, one that was kept, one that is dead."""
     machine = monitor.machine

@@ -37,7 +37,7 @@ def pair(vcpus, image=IMAGE):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("cpus, vcpus", [(1, 1), (2, 2), (4, 2)], ids=lambda n: str(n))
+@pytest.mark.parametrize("cpus, vcpus", [(1, 1), pytest.param(2, 2, marks=pytest.mark.gicv2), (4, 2)], ids=lambda n: str(n))
 def test_pair(cpus, vcpus):
     """All tests in both domains, in each of the second one's three lives (one, with one vCPU)."""
     third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
@@ -65,6 +65,7 @@ def run_pair(name, domains, lives, **hardware):
     assert re.findall(r"foreign saw (\w+)", log) == ["0x0"] * lives
 
 
+@pytest.mark.gicv2
 def test_privileged():
     """The first domain maps a page of the second one, which ends twice with it still mapped, and makes event
     channels there."""

@@ -1,12 +1,15 @@
 """Two stock Linux domains talk through a granted page and an event channel, with Debian's modules."""
 import re
 
+import pytest
+
 from machine import BUILD, Domain, Machine
 
 INITRD = BUILD / "images/initrd-peers.gz"
 MESSAGES = 200
 
 
+@pytest.mark.gicv2
 def test_two_linux_domains_talk():
     domains = [
         Domain(name, ramdisk=INITRD, properties={"xen,enhanced": True}) for name in ("domU1", "domU2")

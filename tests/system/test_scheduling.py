@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from machine import BUILD, Domain, Machine
+from machine import GUESTS, Domain, Machine
 
-HOG = BUILD / "guests/hog.bin"
+HOG = GUESTS / "hog.bin"
 CPU = "&{/cpus/cpu@%d}"
 
 
@@ -40,6 +40,8 @@ def run(machine, ms):
             return ran, now
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_weights_on_one_cpu():
     domains = [hog("one", holdfast__weight="<128>"), hog("two"), hog("four", holdfast__weight="<512>")]
     with Machine("sched-weights", domains, smp=1) as machine:
@@ -65,6 +67,8 @@ def test_sixteen_vcpus_in_eight_domains(cpus, ms):
     assert min(of_domain[1::2]) > heavy / 4 * 0.7
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_cap_and_budget():
     domains = [
         hog("base"),
@@ -80,10 +84,11 @@ def test_cap_and_budget():
 
 
 def with_image(image, domain):
-    domain.kernel = BUILD / "guests" / image
+    domain.kernel = GUESTS / image
     return domain
 
 
+@pytest.mark.gicv2
 def test_realtime_against_hogs():
     """One that needs 2 of every 10 ms has them in time, whatever five hogs and one that crashes and is
     started again and again do on the same CPU. One like it without a budget has not."""
@@ -101,6 +106,8 @@ def test_realtime_against_hogs():
     assert all(missed[2]), missed
 
 
+@pytest.mark.gicv2
+@pytest.mark.arm32
 def test_pools_and_affinity():
     """A null pool of CPUs 2 and 3; in the rest one is bound to CPU 1."""
     pools = (

@@ -63,6 +63,7 @@ def test_sys_hypervisor(guest, file, text):
     assert guest.run(f"cat /sys/hypervisor/{file}") == text
 
 
+@pytest.mark.gicv2
 def test_upcall_interrupt(guest):
     """The events' PPI, taken over by the kernel on each CPU."""
     assert re.search(r"\d+: .*(?:GICv3|GIC-0) +31 .* events", guest.run("grep events /proc/interrupts"))

@@ -302,6 +302,7 @@ static void compute(void) {
 void cpu_main(uint64_t number);
 void cpu_main(uint64_t number) {
     sysreg_write(tpidr_el1, number);
+    gic_probe();
     nr_cpus = 1;
     gic_init_cpu();
     gic_reset();
