@@ -1,7 +1,7 @@
 """Starts that cannot go on, or nearly: a clear message, never silence."""
 import pytest
 
-from machine import Domain, Machine
+from machine import ARM32, Domain, Machine
 
 TINY = Domain("domU1", memory_mib=64, kernel=None, ramdisk=None)
 
@@ -15,6 +15,17 @@ def test_entered_at_el1():
 def test_entered_at_el3():
     with Machine("entry-el3", [TINY], boot="el3", machine="iommu=smmuv3,secure=on") as machine:
         machine.expect(r"\(HF\) error: started at EL3; Holdfast must be started at EL2", timeout=30)
+
+
+def test_entered_at_el1_with_another_uart():
+    board = {"board": "xlnx-zcu102", "board_tree": "xilinx/zynqmp-zcu102-rev1.0.dtb", "smp": 4}
+    with Machine("entry-el1-cadence", [TINY], **board) as machine:
+        machine.expect(r"\(HF\) error: started at EL1; Holdfast must be started at EL2", timeout=30)
+
+
+def test_entered_below_hyp_mode():
+    with Machine("entry-pl1", [TINY], **(ARM32 | {"machine": "virtualization=off"})) as machine:
+        machine.expect(r"\(HF\) error: started at PL1; Holdfast must be started at PL2, in Hyp mode", timeout=30)
 
 
 def test_no_domain():

@@ -274,9 +274,52 @@ use_hv_tables:
     bx      lr
     .ltorg
 
+/* Our tables, which PL1 with long descriptors can use as well, for a line on the console. */
 wrong_mode:
+    mrc     p15, 0, r0, c0, c1, 4   /* ID_MMFR0.VMSA */
+    and     r0, r0, #0xf
+    cmp     r0, #5
+    blo     stop
+    bl      drop_boot_tables_from_caches
+    bl      make_boot_tables
+    bl      drop_boot_tables_from_caches
+    phys    r0, boot_l1
+    mov     r1, #0
+    ldr     r2, =MAIR_EL2_VALUE
+    mcr     p15, 0, r2, c10, c2, 0  /* MAIR0 */
+    ldr     r2, =HTCR_VALUE         /* its RES1 are EAE and EPD1 here */
+    mcr     p15, 0, r2, c2, c0, 2   /* TTBCR */
+    bl      use_root_at_pl1
+    mrc     p15, 0, r2, c1, c0, 0
+    orr     r2, r2, #1
+    bic     r2, r2, #(1 << 19)      /* WXN */
+    ldr     lr, =wrong_mode_mapped
+    mcr     p15, 0, r2, c1, c0, 0
+    isb
+    bx      lr
+wrong_mode_mapped:
+    ldr     sp, =boot_stack_top
+    phys    r0, hv_root
+    bl      use_root_at_pl1
+    mov     r0, r10
+    bl      mmu_early_fdt
+    cmp     r0, #0
+    movne   r1, #1
+    blne    boot_wrong_el
+stop:
     wfe
-    b       wrong_mode
+    b       stop
+
+use_root_at_pl1: /* r0: physical */
+    mov     r1, #0
+    mcrr    p15, 0, r0, r1, c2      /* TTBR0 */
+    isb
+    mcr     p15, 0, r1, c8, c7, 0   /* TLBIALL */
+    mcr     p15, 0, r1, c7, c5, 6   /* BPIALL */
+    dsb
+    isb
+    bx      lr
+    .ltorg
 
     .section .boottables, "aw", %nobits
     .balign 4096

@@ -1,1 +1,1 @@
-obj-y += head.o vectors.o trap.o report.o wrong_el.o
+obj-y += head.o vectors.o trap.o report.o

@@ -19,6 +19,5 @@ void hv_exception(const struct cpu_regs *regs, enum hv_exception_kind kind)
 /* head.S jumps to these. */
 void hv_main(uint64_t fdt_pa);
 void secondary_main(unsigned cpu);
-void boot_wrong_el(const void *fdt, unsigned el);
 
 #endif
