@@ -54,40 +54,45 @@ class Soak:
         return int(pages), self.machine._child.before.replace("\r", "")
 
     def empty(self, goal=None):
-        """Destroys the three, until none is left; or until so many pages are free, or never will be."""
-        last = None
-        for _ in range(100):
+        """Destroys the three; returns the free pages once so many are free, or once it is clear that no more
+        come: one that is just being built is not there either, and nothing is told of it for 100 ms."""
+        last, same = None, 0
+        for _ in range(200):
             free, said = self.order("fail 0", *(f"destroy {name}" for name in NAMES), "domains")
             self.machine.expect(r"\(d1\) calls: well")
             gone = set(re.findall(r"(\w+) does not live", said)) == set(NAMES)
-            if gone and (free == goal or goal is None and free == last):
+            same = same + 1 if gone and free == last else 0
+            if gone and free == goal or same == 25:
                 break
             last = free
         return free
 
-    def round(self):
+    def round(self, faults):
         """One thing at random, then the others work for a while."""
         one, other = self.rng.choice(NAMES), self.rng.choice(NAMES)
-        self.order(*self.rng.choice([
+        things = [
             [f"restart {one}"],
             [f"restart {one}", f"restart {other}"],
             [f"destroy {one}", f"restart {other}"],
             [f"pause {one}", "audit", f"unpause {one}"],
             ["audit"],
+        ]
+        failures = [
             [f"fail {self.rng.randrange(1, 200)}", f"restart {one}"],
             [f"fail {self.rng.randrange(1, 100)} {one}"],
-        ]))  # fmt: skip
+        ]
+        self.order(*self.rng.choice(things + failures * faults))
         self.machine.expect(r"\(d1\) calls: well")
         self.order(*(f"restart {name}" for name in NAMES if self.rng.randrange(3) == 0))
 
 
-def soak(name, seed, go_on, **machine):
+def soak(name, seed, go_on, faults=True, **machine):
     """go_on(rounds) says whether there is another; returns how many there were, and the number of starts."""
     with Machine(name, domains(seed), smp=4, options=EDU, **machine) as m:
         run, rounds = Soak(m, seed), 0
         run.order(*(f"restart {name}" for name in NAMES))
         while go_on(rounds):
-            run.round()
+            run.round(faults)
             rounds += 1
         left = run.empty(run.free)
         assert left == run.free, f"seed {seed}, {rounds} rounds: {run.free - left} pages are lost"

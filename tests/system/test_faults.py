@@ -25,7 +25,7 @@ class Two:
         machine.focus(0)
         self.monitor = Monitor(machine)
         self.destroy()
-        self.free = self.count()
+        self.free = max(self.count() for _ in range(5))
 
     def order(self, number, keys, answer):
         """Keys for a console, and what is said until the answer came."""
@@ -44,8 +44,8 @@ class Two:
         return self.order(0, "restart victim\r", r"d2: victim: stays dead\r*\n|\(d2\) " + self.greeting)
 
     def check(self):
-        """Whatever was, all of the victim's pages are back."""
-        assert self.count() == self.free
+        """Whatever was, all of the victim's pages are back, and the stack of the thread that built it."""
+        assert any(self.count() == self.free for _ in range(20))
 
     def check_neighbour(self):
         assert "clean" in self.monitor.ask("audit neighbour")

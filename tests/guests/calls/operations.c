@@ -109,7 +109,8 @@ static int64_t set_version(uint32_t version) {
 }
 
 void prepare(void) {
-    EQ(add(XENMAPSPACE_grant_table, 0, TABLE_GFN), 0);
+    if (add(XENMAPSPACE_grant_table, 0, TABLE_GFN)) /* no memory this time, by order */
+        EQ(add(XENMAPSPACE_grant_table, 0, TABLE_GFN), 0);
 }
 
 void give(unsigned domid) {
