@@ -5,11 +5,10 @@
  *   g D    domain D may map pages of this one
  *   a      every operation once; what is refused is asked for again, and must then be granted
  *   d O U  operation O again and again, until after U microseconds the other vCPU ends the domain
- *   w      says every 20 ms that the sum is right, for good
  *
  * With a seed in its image's header it does operations at random instead, until it ends itself;
  * with a device (QEMU's edu) it lets that copy meanwhile. soak.py writes seed and the domains'
- * numbers there.
+ * numbers there; with numbers and no seed it says every 20 ms that its sum is right, for good.
  */
 #include "calls.h"
 
@@ -161,9 +160,6 @@ static void obey(char letter) {
     case 'a':
         all_once();
         break;
-    case 'w':
-        watch();
-        break;
     case 'd':
         operation = number();
         die_in(operation, number());
@@ -183,6 +179,8 @@ void cpu_main(uint64_t number_of_cpu) {
     prepare();
     if (SEED)
         soak();
+    if (PEERS)
+        watch();
     print("calls: %lu operations\n", (uint64_t)nr_operations);
     for (;;)
         obey(key());
