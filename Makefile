@@ -505,7 +505,7 @@ test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin build/guests/p
 # Bare-metal guests of the system tests: raw images from one assembly file each.
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
     $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
-    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin build/guests/fuzz.bin build/guests/calls.bin \
+    build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin build/guests/fuzz.bin build/guests/storm.bin build/guests/calls.bin \
     $(addprefix build/guests/a32/,selftest.bin pair.bin grants.bin)
 .PHONY: guests
 guests: $(GUESTS)
@@ -607,6 +607,16 @@ build/guests/fuzz/%.o: tests/guests/fuzz/% $(wildcard $(SELFTEST)/*.h) build/set
 build/guests/fuzz.bin: $(FUZZ_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/fuzz.elf $(FUZZ_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/fuzz.elf $@
+
+# One that does one thing over and over, and its neighbour.
+build/guests/storm/%.o: tests/guests/storm/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
+	$(say) GUEST $<
+	@mkdir -p $(@D)
+	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
+
+build/guests/storm.bin: build/guests/storm/main.c.o $(RUNTIME_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/storm.elf build/guests/storm/main.c.o $(RUNTIME_OBJS)
+	$(Q)$(OBJCOPY) -O binary build/guests/storm.elf $@
 
 # One that makes every hypercall, fails in it and dies in it.
 CALLS := build/guests/calls
