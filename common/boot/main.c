@@ -22,6 +22,7 @@
 #include <hv/pci.h>
 #include <hv/printk.h>
 #include <hv/softirq.h>
+#include <hv/speculation.h>
 #include <hv/static_mem.h>
 #include <hv/timer.h>
 #include <hv/uart.h>
@@ -147,6 +148,7 @@ void hv_main(uint64_t fdt_addr) {
     guest_init_cpu();
     cpus_start(fdt);
     features_print();
+    speculation_print();
     p2m_global_init(); /* stage 2 is shaped by what every CPU can do */
     guest_features_init();
 

@@ -9,6 +9,13 @@
 #include <asm/smccc_call.h>
 
 /* 0: cannot be called. PSCI 0.1 takes its numbers from the node. */
+/* SMCCC 1.1 and later: the firmware can be asked what it mitigates. */
+static bool answers_features;
+
+#define SMCCC_VERSION 0x80000000u
+#define SMCCC_ARCH_FEATURES 0x80000001u
+#define SMCCC_1_1 0x10001
+
 static uint32_t fn_cpu_on, fn_cpu_off, fn_system_off, fn_system_reset;
 
 #ifdef __LP64__
@@ -24,6 +31,8 @@ static void use_psci_0_2(void) {
     fn_cpu_off = PSCI_CPU_OFF;
     fn_system_off = PSCI_SYSTEM_OFF;
     fn_system_reset = PSCI_SYSTEM_RESET;
+    if ((int32_t)version >= PSCI_1_0 && (int32_t)smccc_smc(PSCI_FEATURES, SMCCC_VERSION, 0, 0) >= 0)
+        answers_features = (int32_t)smccc_smc(SMCCC_VERSION, 0, 0, 0) >= SMCCC_1_1;
     printk("firmware: PSCI %u.%u\n", (unsigned)(version >> 16) & 0x7fff,
            (unsigned)version & 0xffff);
 }
@@ -43,6 +52,7 @@ void firmware_init(const void *fdt) {
     bool old;
 
     fn_cpu_on = fn_cpu_off = fn_system_off = fn_system_reset = 0;
+    answers_features = false;
     if (node < 0)
         node = fdt_next_compatible(fdt, -1, "arm,psci-1.0");
     old = node < 0;
@@ -79,6 +89,15 @@ int firmware_cpu_on(uint64_t mpidr, paddr_t entry, uint64_t context) {
     default:
         return -EIO;
     }
+}
+
+int32_t firmware_arch_feature(uint32_t fn) {
+    return answers_features ? (int32_t)smccc_smc(SMCCC_ARCH_FEATURES, fn, 0, 0)
+                            : PSCI_NOT_SUPPORTED;
+}
+
+void firmware_arch_call(uint32_t fn, uint64_t arg) {
+    smccc_smc(fn, arg, 0, 0);
 }
 
 void firmware_cpu_off(void) {

@@ -1,10 +1,18 @@
 /* Firmware calls of guests by the SMC calling convention: its own functions, then PSCI. */
 #include <hv/domain.h>
 #include <hv/psci.h>
+#include <hv/speculation.h>
 #include <hv/vpsci.h>
 
 #define SMCCC_FN_64 0x40000000u
 #define SMCCC_VERSION_1_2 0x10002
+
+/* What the call would do is done at each entry, so that the call itself is all. */
+static int64_t workaround(enum spec_state state) {
+    return state == SPEC_MITIGATED    ? 0
+           : state == SPEC_UNAFFECTED ? SMCCC_UNAFFECTED
+                                      : SMCCC_NOT_SUPPORTED;
+}
 
 /* The functions of the convention and of PSCI that SMCCC_ARCH_FEATURES may be asked about: 0, or
  * not supported. */
@@ -13,8 +21,14 @@ static int64_t arch_features(uint32_t fn) {
     case SMCCC_VERSION:
     case SMCCC_ARCH_FEATURES:
         return 0;
+    case SMCCC_ARCH_WORKAROUND_1:
+        return workaround(speculation.targets);
+    case SMCCC_ARCH_WORKAROUND_2: /* what is mitigated is so for good, guests in it */
+        return speculation.stores == SPEC_VULNERABLE ? SMCCC_NOT_SUPPORTED : SMCCC_NOT_REQUIRED;
+    case SMCCC_ARCH_WORKAROUND_3:
+        return workaround(speculation.history);
     default:
-        return SMCCC_NOT_SUPPORTED; /* no workaround is offered through firmware */
+        return SMCCC_NOT_SUPPORTED;
     }
 }
 
@@ -29,8 +43,14 @@ static void vendor_uid(struct cpu_regs *regs) {
     regs->x[3] = 0x67e6de8d;
 }
 
-static bool vendor_call(struct cpu_regs *regs, uint32_t fn) {
+static __noinline bool rare_call(struct cpu_regs *regs, uint32_t fn) {
     switch (fn) {
+    case SMCCC_ARCH_WORKAROUND_1:
+    case SMCCC_ARCH_WORKAROUND_3:
+        if (arch_features(fn) == SMCCC_NOT_SUPPORTED)
+            return false;
+        regs->x[0] = 0;
+        return true;
     case SMCCC_VENDOR_CALL_COUNT:
         regs->x[0] = 3;
         return true;
@@ -66,7 +86,7 @@ void smccc_call(struct vcpu *v, struct cpu_regs *regs) {
         ret = arch_features((uint32_t)regs->x[1]);
         break;
     default:
-        if (vendor_call(regs, fn))
+        if (rare_call(regs, fn))
             return;
         break;
     }

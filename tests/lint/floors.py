@@ -19,6 +19,7 @@ FLOORS = [
     ("arch/*/cpu/mapwin.c", 3),
     ("arch/*/include/asm/hyp_pte.h", 3),
     ("arch/*/include/asm/abort_reg.h", 6),
+    ("arch/*/include/asm/speculation.h", 6),
     ("arch/*/include", 1),
     ("arch/*/cpu", 1),
     ("common/lib", 2),

@@ -14,7 +14,10 @@
 
 static uint64_t called[4];
 static unsigned calls;
-static uint64_t answer;
+static uint64_t answer, smccc = (uint64_t)-1; /* -1: it does not have it */
+
+#define SMCCC_VERSION 0x80000000
+#define SMCCC_ARCH_FEATURES 0x80000001
 
 uint64_t smccc_smc(uint64_t fn, uint64_t a1, uint64_t a2, uint64_t a3) {
     called[0] = fn;
@@ -22,7 +25,11 @@ uint64_t smccc_smc(uint64_t fn, uint64_t a1, uint64_t a2, uint64_t a3) {
     called[2] = a2;
     called[3] = a3;
     calls++;
-    return fn == PSCI_VERSION ? 0x10001 : answer;
+    if (fn == PSCI_VERSION)
+        return 0x10001;
+    if (fn == PSCI_FEATURES || fn == SMCCC_VERSION)
+        return smccc;
+    return answer;
 }
 
 static uint64_t space[512];
@@ -90,7 +97,7 @@ static void other_methods_are_refused(void **state) {
 
 static void current_psci(const char *compatible) {
     start(compatible, "smc", 0x11, 0x22); /* the numbers of 0.1 do not count */
-    assert_int_equal(calls, 1);
+    assert_int_equal(calls, 2);           /* its version; whether it has SMCCC */
     assert_logged("PSCI 1.1");
     assert_int_equal(firmware_cpu_on(0x80000001, paddr(0x123456000), 0xffff8000), 0);
     assert_int_equal(called[0], sizeof(void *) == 8 ? PSCI_CPU_ON64 : PSCI_CPU_ON32);
@@ -103,7 +110,7 @@ static void current_psci(const char *compatible) {
     assert_int_equal(called[0], PSCI_SYSTEM_OFF);
     firmware_system_reset();
     assert_int_equal(called[0], PSCI_SYSTEM_RESET);
-    assert_int_equal(calls, 5);
+    assert_int_equal(calls, 6);
 }
 
 static void numbers_of_the_standard(void **state) {
@@ -246,6 +253,31 @@ static void bad_spin_tables(void **state) {
     assert_int_equal(spin_table_cpu_on(tree, 1, &b), -ENODEV);
 }
 
+/* Only firmware that has SMCCC 1.1 is asked; an SMC that it does not know may end anywhere. */
+static void features(void **state) {
+    static const struct {
+        uint64_t smccc;
+        bool asks;
+    } rows[] = {{(uint64_t)-1, false}, {0x10000, false}, {0x10001, true}, {0x10004, true}};
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+        smccc = rows[i].smccc;
+        start("arm,psci-1.0", "smc", 0, 0);
+        assert_logged("PSCI 1.1");
+        answer = 1;
+        calls = 0;
+        assert_int_equal(firmware_arch_feature(0x80008000), rows[i].asks ? 1 : -1);
+        assert_int_equal(calls, rows[i].asks);
+        if (rows[i].asks) {
+            assert_int_equal(called[0], SMCCC_ARCH_FEATURES);
+            assert_int_equal(called[1], 0x80008000);
+        }
+    }
+    smccc = (uint64_t)-1;
+    answer = 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_node_no_call),
@@ -253,6 +285,7 @@ int main(void) {
         cmocka_unit_test(numbers_of_the_standard),
         cmocka_unit_test(numbers_of_the_node),
         cmocka_unit_test(results),
+        cmocka_unit_test(features),
         cmocka_unit_test(spin_table),
         cmocka_unit_test(bad_spin_tables),
     };

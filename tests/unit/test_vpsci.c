@@ -12,6 +12,7 @@
 #include <hv/domain.h>
 #include <hv/guest_map.h>
 #include <hv/psci.h>
+#include <hv/speculation.h>
 #include <hv/vcpu.h>
 #include <hv/vpsci.h>
 
@@ -22,6 +23,7 @@
 #define RAM 0x40000000ULL
 #define DEVICE 0x50000000ULL
 
+struct speculation speculation;
 static struct domain dom;
 static struct vcpu vcpu[NR];
 static struct vcpu *vcpus[NR];
@@ -139,7 +141,21 @@ static void versions(void **state) {
     assert_int_equal(call(SMCCC_VERSION, 0, 0, 0), 0x10002);
     assert_int_equal(call(SMCCC_ARCH_FEATURES, SMCCC_VERSION, 0, 0), 0);
     assert_int_equal(call(SMCCC_ARCH_FEATURES, SMCCC_ARCH_FEATURES, 0, 0), 0);
-    assert_int_equal(call(SMCCC_ARCH_FEATURES, 0x80008000, 0, 0), -1); /* no workaround offered */
+    assert_int_equal(call(SMCCC_ARCH_FEATURES, 0x8000ffff, 0, 0), -1);
+}
+
+/* A call does what every entry does; what is not done is not offered. */
+static void workarounds(void **state) {
+    static const int64_t want[3][3] = {{1, -2, 1}, {0, -2, 0}, {-1, -1, -1}};
+    static const uint32_t fn[3] = {0x80008000, 0x80007fff, 0x80003fff};
+
+    (void)state;
+    for (unsigned is = SPEC_UNAFFECTED; is <= SPEC_VULNERABLE; is++)
+        for (unsigned i = 0; i < 3; i++) {
+            speculation = (struct speculation){is, is, is};
+            assert_int_equal(call(SMCCC_ARCH_FEATURES, fn[i], 0, 0), want[is][i]);
+            assert_int_equal(call(fn[i], 1, 0, 0), is == SPEC_VULNERABLE || i == 1 ? -1 : 0);
+        }
 }
 
 static void vendor_service(void **state) {
@@ -305,6 +321,7 @@ static void psci_features(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(versions, setup),
+        cmocka_unit_test(workarounds),
         cmocka_unit_test_setup(vendor_service, setup),
         cmocka_unit_test_setup(unknown_calls, setup),
         cmocka_unit_test_setup(cpu_on_starts, setup),

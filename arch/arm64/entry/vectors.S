@@ -83,10 +83,31 @@
     b       \target
     .endm
 
-    .section .vectors, "ax"
-    .balign 2048
-    .globl hv_vectors
-hv_vectors:
+    /* An entry from a guest on a CPU that wants its branch prediction cleaned first: asm/speculation.h. */
+    .macro hardened_vector target
+    .balign 0x80
+    stp     x0, x1, [sp, #REGS_X0 + 0]
+    stp     x2, x3, [sp, #REGS_X0 + 16]
+    mrs     x1, tpidr_el2
+    adrp    x0, at_entry
+    add     x0, x0, :lo12:at_entry
+    add     x0, x0, x1
+    ldp     w0, w1, [x0]
+    cbz     w1, 3f
+1:  b       2f
+2:  subs    w1, w1, #1
+    b.ne    1b
+    hint    #22                     /* CLRBHB */
+3:  cbz     w0, 4f
+    smc     #0                      /* changes x0..x3 */
+4:  dsb     nsh                     /* whatever was guessed so far is settled here */
+    isb
+    ldp     x2, x3, [sp, #REGS_X0 + 16]
+    ldp     x0, x1, [sp, #REGS_X0 + 0]
+    b       \target
+    .endm
+
+    .macro own_vectors
     vector  el2_sp0
     vector  el2_sp0
     vector  el2_sp0
@@ -104,6 +125,13 @@ hv_vectors:
     vector  el2_irq
     vector  el2_irq
     vector  el2_serror
+    .endm
+
+    .section .vectors, "ax"
+    .balign 2048
+    .globl hv_vectors
+hv_vectors:
+    own_vectors
     vector  guest_sync_64
     vector  guest_irq
     vector  guest_fiq
@@ -112,6 +140,19 @@ hv_vectors:
     vector  guest_irq
     vector  guest_fiq
     vector  guest_serror
+
+    .balign 2048
+    .globl hv_vectors_hardened
+hv_vectors_hardened:
+    own_vectors
+    hardened_vector guest_sync_64
+    hardened_vector guest_irq
+    hardened_vector guest_fiq
+    hardened_vector guest_serror
+    hardened_vector guest_sync_32
+    hardened_vector guest_irq
+    hardened_vector guest_fiq
+    hardened_vector guest_serror
     .balign 0x80
 
     .section .text.hot, "ax"

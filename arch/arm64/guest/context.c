@@ -3,6 +3,7 @@
 #include <hv/domain.h>
 #include <hv/guest_map.h>
 #include <hv/percpu.h>
+#include <hv/speculation.h>
 #include <hv/string.h>
 
 #include <asm/barrier.h>
@@ -228,6 +229,7 @@ void guest_init_cpu(void) {
     if (cpu_features.ras)
         write_sysreg(0, S3_4_C5_C2_3); /* VSESR_EL2 */
     debug_init_cpu();
+    speculation_init_cpu();
     isb();
 }
 

@@ -1,3 +1,3 @@
-obj-y += thread.o
+obj-y += thread.o speculation.o
 obj-y += context.o registers.o inject.o vsysreg.o vdebug.o fpsimd.o
 obj-y += translate.o
