@@ -1,7 +1,8 @@
 /*
  * Proof: the packed word type_info (include/hv/type_info.h).
  *
- * Bounds: none. Every value of the word and every GFN is covered, for the widths of arm64 and of arm32.
+ * Bounds: none. Every value of the word and every GFN is covered, for the widths of arm64 and of
+ * arm32.
  */
 #include <hv/type_info.h>
 
