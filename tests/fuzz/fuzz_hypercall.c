@@ -16,9 +16,9 @@
 #include <xen/version.h>
 
 /*
- * What an operation takes, field by field: d a domain, h 16 bits, s 32 bits, mostly small, n 32
- * bits, o an offset into a page, q a frame, g a frame or a grant, a an address, p an address of a
- * list, c 64 bits, mostly small.
+ * What an operation takes, field by field: d a domain, most often oneself, D one of all, h 16 bits,
+ * s 32 bits, mostly small, f flags and r a number of a grant, n 32 bits, o an offset into a page, q
+ * a frame, g a frame or a grant, a an address, p an address of a list, c 64 bits, mostly small.
  */
 struct shape {
     uint8_t nr, cmd;
@@ -53,8 +53,8 @@ static const struct shape shapes[] = {
     {__HYPERVISOR_console_io, CONSOLEIO_write, ""},
     {__HYPERVISOR_console_io, CONSOLEIO_read, ""},
     {__HYPERVISOR_vm_assist, VMASST_CMD_enable, ""},
-    {__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, "dds"},
-    {__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, "dhss"},
+    {__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, "dDs"},
+    {__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, "Dhss"},
     {__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, "sss"},
     {__HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, "ss"},
     {__HYPERVISOR_event_channel_op, EVTCHNOP_bind_vcpu, "ss"},
@@ -66,11 +66,11 @@ static const struct shape shapes[] = {
     {__HYPERVISOR_event_channel_op, EVTCHNOP_init_control, "qos"},
     {__HYPERVISOR_event_channel_op, EVTCHNOP_expand_array, "q"},
     {__HYPERVISOR_event_channel_op, EVTCHNOP_set_priority, "ss"},
-    {__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, "assd"},
+    {__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, "afrD"},
     {__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, "aas"},
     {__HYPERVISOR_grant_table_op, GNTTABOP_unmap_and_replace, "aas"},
     {__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, "dhsssp"},
-    {__HYPERVISOR_grant_table_op, GNTTABOP_copy, "gdhsgdhshh"},
+    {__HYPERVISOR_grant_table_op, GNTTABOP_copy, "gDhsgDhshh"},
     {__HYPERVISOR_grant_table_op, GNTTABOP_query_size, "d"},
     {__HYPERVISOR_grant_table_op, GNTTABOP_set_version, "s"},
     {__HYPERVISOR_grant_table_op, GNTTABOP_get_version, "d"},
@@ -99,6 +99,11 @@ static uint64_t small(unsigned bytes) {
 static uint64_t whom(void) {
     return eat(1) % 4 ? DOMID_SELF : eat(1) % 8 ? 1 + eat(1) % NR_DOMS : eat(2);
 }
+static uint64_t any_domain(void) {
+    uint64_t n = eat(1);
+
+    return n < 240 ? 1 + n % NR_DOMS : n < 248 ? DOMID_SELF : eat(2);
+}
 static vaddr_t slot(void) {
     return GUEST(1 + eat(1) % 2) + eat(1) % (PAGE_SIZE / SLOT) * SLOT;
 }
@@ -126,6 +131,15 @@ static unsigned field(struct domain *who, char kind, uint64_t *value) {
     switch (kind) {
     case 'd':
         *value = whom();
+        return 2;
+    case 'f':
+        *value = eat(1) % 16 ? GNTMAP_host_map | (eat(1) & GNTMAP_readonly) : eat(4);
+        return 4;
+    case 'r':
+        *value = eat(1) % 8;
+        return 4;
+    case 'D':
+        *value = any_domain();
         return 2;
     case 'h':
         *value = small(2);
@@ -226,21 +240,27 @@ static uint64_t choose_many(struct domain *who, uint64_t *args) {
 
 static void step(void);
 
-static void one_call(struct vcpu *v) {
-    uint64_t args[HYPERCALL_ARGS] = {0};
-    uint64_t nr = eat(1) % 8 ? choose(v->domain, args) : choose_many(v->domain, args);
+static void hypercall_by(struct vcpu *v, uint64_t nr, const uint64_t *args) {
+    bool *mine = &busy[v->domain->id - 1][v->id];
     struct vcpu *before = current_vcpu;
 
-    if (depth == DEPTH || busy[v->domain->id - 1][v->id])
+    if (depth == DEPTH || *mine)
         return;
-    busy[v->domain->id - 1][v->id] = true;
+    *mine = true;
     depth++;
     current_vcpu = v;
     (void)hypercall(v, nr, args);
     world_check_locks();
     current_vcpu = before;
     depth--;
-    busy[v->domain->id - 1][v->id] = false;
+    *mine = false;
+}
+
+static void one_call(struct vcpu *v) {
+    uint64_t args[HYPERCALL_ARGS] = {0};
+    uint64_t nr = eat(1) % 8 ? choose(v->domain, args) : choose_many(v->domain, args);
+
+    hypercall_by(v, nr, args);
 }
 
 /* Others run where one may be preempted; who waits for one below is told to end, as that cannot go
@@ -270,17 +290,32 @@ static void begin(unsigned n) {
     HOLDS(eat(1) % 2 || !abi_pv_console_init(who));
 }
 
+/* Whom a grant names maps it, as it seldom would by chance. */
+static void map_granted(struct domain *by, domid_t granter, unsigned ref) {
+    struct gnttab_map_grant_ref op = {.host_addr = address(),
+                                      .flags = GNTMAP_host_map | (eat(1) & GNTMAP_readonly),
+                                      .ref = ref,
+                                      .dom = granter};
+    uint64_t args[HYPERCALL_ARGS] = {GNTTABOP_map_grant_ref, slot(), 1};
+
+    for (unsigned w = 0; w < sizeof(op) / 8; w++)
+        store(by, args[1] + w * 8, ((uint64_t *)&op)[w], 8);
+    hypercall_by(by->vcpus[0], __HYPERVISOR_grant_table_op, args);
+}
+
 /* A granter's entry, of either version. */
 static void write_grant(struct domain *who) {
     uint8_t *table = who->abi->grant.frame[0];
-    unsigned ref = (unsigned)eat(1) % 12;
+    unsigned ref = (unsigned)eat(1) % 8;
 
-    if (eat(1) & 1) {
+    if (eat(1) & 3) {
         struct grant_entry_v1 *e = (struct grant_entry_v1 *)table + ref;
 
-        e->domid = (domid_t)whom();
-        e->frame = (uint32_t)frame();
-        e->flags = (uint16_t)eat(1);
+        e->domid = (domid_t)any_domain();
+        e->frame = (uint32_t)(eat(1) % 8 ? FIRST_GFN + eat(1) % NR_RAM : frame());
+        e->flags = (uint16_t)(eat(1) % 8 ? GTF_permit_access | eat(1) % 2 * GTF_readonly : eat(1));
+        if (e->domid && e->domid <= NR_DOMS && dom[e->domid - 1])
+            map_granted(dom[e->domid - 1], who->id, ref);
     } else {
         eat_into(table + ref * sizeof(union grant_entry_v2), sizeof(union grant_entry_v2));
     }
