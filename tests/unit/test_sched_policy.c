@@ -434,6 +434,7 @@ static void realtime_siblings_do_not_wait(void **state) {
 /* A lock whose holder is not on a CPU costs those who wait for it next to nothing. */
 static void who_waits_for_a_lock_gives_way(void **state) {
     (void)state;
+    /* The waiters' turns take the test's time, not the machine's: a short while is enough. */
     for (unsigned seed = 1; seed <= 3; seed++) {
         unsigned rounds = 0;
 
@@ -445,12 +446,12 @@ static void who_waits_for_a_lock_gives_way(void **state) {
             load[i].locks = true;
             load[i].work = SECOND / 1000;
         }
-        run_for(2 * SECOND);
+        run_for(SECOND / 10);
         for (unsigned i = 0; i < 3; i++) {
             rounds += load[i].rounds;
-            assert_in_range(longest_wait[i], 0, SECOND / 10);
+            assert_in_range(longest_wait[i], 0, SECOND / 20);
         }
-        assert_in_range(rounds, 1800, 2000);
+        assert_in_range(rounds, 90, 100);
         world_destroy();
     }
 }
