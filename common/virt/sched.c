@@ -385,8 +385,11 @@ static void refill(void *arg) {
 static void idle_step(void) {
     if (!this_cpu(softirq_pending)) {
         WRITE_ONCE(this_cpu(runqueue).idles, true);
-        if (!heap_scrub_idle())
+        if (!heap_scrub_idle()) {
+            if (irq_chip->before_wait)
+                irq_chip->before_wait();
             cpu_wait_for_interrupt();
+        }
         WRITE_ONCE(this_cpu(runqueue).idles, false);
         irq_dispatch();
     }

@@ -109,6 +109,15 @@ static void gicv2_init_cpu(void) {
     gicv2_virt_init_cpu();
 }
 
+/*
+ * QEMU 10's GICv2 does not look again at a physical interrupt that came while it was active when a
+ * guest's end of interrupt deactivates it: a timer that is due again by then would wake nobody.
+ * Any write to the CPU interface makes it look; to a real one this is a store.
+ */
+static void gicv2_before_wait(void) {
+    writel(0xff, gicc + GICC_PMR);
+}
+
 /* ---- probing ---- */
 
 static void init_dist(void) {
@@ -149,6 +158,7 @@ static struct irq_chip chip = {
     .set_pending = gicv2_set_pending,
     .send_sgi = gicv2_send_sgi,
     .irq_waiting = cpu_irq_waiting,
+    .before_wait = gicv2_before_wait,
 };
 
 static int find_node(const void *fdt) {

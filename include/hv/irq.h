@@ -34,6 +34,7 @@ struct irq_chip {
     void (*set_pending)(uint32_t irq, bool pending);
     void (*send_sgi)(unsigned cpu, uint32_t sgi);
     bool (*irq_waiting)(void); /* an interrupt could be acked now */
+    void (*before_wait)(void); /* this CPU is about to wait for an interrupt; NULL: no need */
 };
 
 extern const struct irq_chip *irq_chip;
