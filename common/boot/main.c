@@ -153,6 +153,7 @@ void hv_main(uint64_t fdt_addr) {
     guest_features_init();
 
     pci_init(fdt); /* no device masters the bus when the IOMMUs are taken over */
+    iommu_cmdline_init();
     iommu_init(fdt);
     passthrough_init(fdt);
 

@@ -91,15 +91,17 @@ static bool common_limits(struct iommu_limits *l) {
     return any;
 }
 
-static enum iommu_mode default_mode(void) {
+static enum iommu_mode default_mode = IOMMU_MODE_MIRROR;
+
+void iommu_cmdline_init(void) {
     char word[16];
 
     if (!cmdline_get("iommu", word, sizeof(word)) || !strcmp(word, "mirror"))
-        return IOMMU_MODE_MIRROR;
+        return;
     if (!strcmp(word, "shared"))
-        return IOMMU_MODE_SHARED;
-    printk("command line: iommu: expected mirror or shared, got \"%s\"\n", word);
-    return IOMMU_MODE_MIRROR;
+        default_mode = IOMMU_MODE_SHARED;
+    else
+        printk("command line: iommu: expected mirror or shared, got \"%s\"; mirror\n", word);
 }
 
 /* NULL: the table of the CPUs can serve devices as it is. */
@@ -121,7 +123,7 @@ static bool can_share(const struct p2m *p2m, enum iommu_mode mode, const struct 
     const char *why;
 
     if (mode == IOMMU_MODE_DEFAULT)
-        mode = default_mode();
+        mode = default_mode;
     if (mode != IOMMU_MODE_SHARED)
         return false;
     why = why_not_shared(p2m, l);

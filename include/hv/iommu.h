@@ -30,6 +30,7 @@ struct iommu_streams {
     uint32_t first, count;
 };
 
+void iommu_cmdline_init(void); /* iommu=: before any domain has devices */
 /* Finds every IOMMU of the device tree, blocks all DMA through it and takes it over. PCI bus
  * mastering is off. Boot CPU, once, after p2m_global_init(). Defined by the driver. */
 void iommu_init(const void *fdt);

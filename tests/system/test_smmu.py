@@ -332,6 +332,7 @@ def test_from_one_domain_to_another(mode):
         tree = int(machine.expect(r"device tree at 0x([0-9a-f]+)").group(1), 16)
         first, second = Guest(machine), Guest(machine, 2)
         machine.expect_all([r"\(d1\) monitor", r"\(d2\) monitor"])
+        assert "is not known" not in machine.log()
         assert Edu(first, slot=0).copies(RAM + 0x1000000, RAM + 0x1001000, 0x1111)
         # What the domains ask for in their next lives.
         debugger = Debugger(stub)
