@@ -25,7 +25,7 @@ def guest(name, role, cpus, **properties):
     return Domain(name, cpus=cpus, memory_mib=16, kernel=path, ramdisk=None, **properties)
 
 
-ALL_DONE = r"\(d2\) attack: all done, tables for (\d+) of (\d+)"
+ALL_DONE = r"\(d2\) attack: all done, tables for (\d+) of (\d+)\r*\n"
 
 
 def rounds(machine):

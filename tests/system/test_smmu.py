@@ -329,7 +329,7 @@ def test_from_one_domain_to_another(mode):
     options = EDUS + ["-gdb", f"unix:{stub},server=on,wait=off"]
     domains = [with_functions("domU1", "0000:00:02.0"), with_functions("domU2", "0000:00:03.0")]
     with start(f"moves-{mode}", domains, options, hv_bootargs=f"iommu={mode}") as machine:
-        tree = int(machine.expect(r"device tree at 0x([0-9a-f]+)").group(1), 16)
+        tree = int(machine.expect(r"device tree at 0x([0-9a-f]+) ").group(1), 16)
         first, second = Guest(machine), Guest(machine, 2)
         machine.expect_all([r"\(d1\) monitor", r"\(d2\) monitor"])
         assert "is not known" not in machine.log()
