@@ -74,13 +74,22 @@ bool cpupool_allows(const struct vcpu *v, unsigned cpu) {
 
 /* ---- placing ---- */
 
+static bool is_wanted(const struct vcpu *v, unsigned cpu) {
+    return cpumask_has(&v->sched.p.soft, cpu);
+}
+
+static bool assigns_rather(const struct vcpu *v, unsigned cpu, unsigned than) {
+    unsigned here = rq_of_cpu(cpu)->assigned, there = rq_of_cpu(than)->assigned;
+
+    return here < there || (here == there && is_wanted(v, cpu) && !is_wanted(v, than));
+}
+
 int cpupool_assign(struct vcpu *v) {
     unsigned best = MAX_CPUS;
 
     spin_lock(&assign_lock);
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
-        if (cpupool_allows(v, cpu) &&
-            (best == MAX_CPUS || rq_of_cpu(cpu)->assigned < rq_of_cpu(best)->assigned))
+        if (cpupool_allows(v, cpu) && (best == MAX_CPUS || assigns_rather(v, cpu, best)))
             best = cpu;
     if (best != MAX_CPUS && v->domain && v->sched.p.pool->policy == SCHED_NULL &&
         rq_of_cpu(best)->assigned)
@@ -100,6 +109,7 @@ void cpupool_unassign(struct vcpu *v) {
 }
 
 unsigned cpupool_idle_cpu(const struct vcpu *v) {
+    bool own = READ_ONCE(rq_of_cpu(v->cpu)->idles);
     unsigned found = v->cpu;
 
     if (v->sched.p.pool->policy == SCHED_NULL)
@@ -107,9 +117,10 @@ unsigned cpupool_idle_cpu(const struct vcpu *v) {
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++) {
         if (!READ_ONCE(rq_of_cpu(cpu)->idles) || !cpupool_allows(v, cpu))
             continue;
-        found = cpu;
-        if (cpumask_has(&v->sched.p.soft, cpu))
-            break;
+        if (is_wanted(v, cpu))
+            return cpu;
+        if (!own)
+            found = cpu;
     }
     return found;
 }

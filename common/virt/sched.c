@@ -121,8 +121,8 @@ static void throttle(struct vcpu *v) {
     timer_set(&v->sched.refill, v->sched.refill_at);
 }
 
-/* The best of those waiting and the one running; one that waits in place stays; or the idle thread.
- */
+/* The best of those waiting and the one running; one that waits in place, where it should be,
+ * stays; or the idle thread. */
 static struct vcpu *pick(struct runqueue *rq, uint64_t now) {
     struct vcpu *prev = rq->curr, *next = rq_first(rq);
     bool runs = prev != &rq->idle && prev->state == VCPU_RUNNABLE;
@@ -144,7 +144,8 @@ static struct vcpu *pick(struct runqueue *rq, uint64_t now) {
         rq_insert(rq, prev);
     if (next)
         return next;
-    return prev->state == VCPU_BLOCKED ? prev : &rq->idle;
+    return prev->state == VCPU_BLOCKED && cpumask_has(&prev->sched.p.soft, prev->cpu) ? prev
+                                                                                      : &rq->idle;
 }
 
 /* A vCPU is its domain's, which may be freed as soon as it knows; a thread is nobody's. */
@@ -305,9 +306,12 @@ static void sched_softirq(void) {
         schedule();
 }
 
-/* v has become runnable: to an idle CPU, if its own has somebody else. rq, v's, is unlocked. */
+/* v has become runnable: to an idle CPU, if its own has somebody else or is not where it should be.
+ * rq, v's, is unlocked. */
 static void place(struct runqueue *rq, struct vcpu *v) {
-    send_to(rq, v, rq_idle(rq) || v->on_cpu ? v->cpu : cpupool_idle_cpu(v));
+    bool stays = v->on_cpu || (rq_idle(rq) && cpumask_has(&v->sched.p.soft, v->cpu));
+
+    send_to(rq, v, stays ? v->cpu : cpupool_idle_cpu(v));
 }
 
 /* Of a paused one, what may let it go on is no mere event. */
@@ -429,7 +433,9 @@ void vcpu_block(void) {
     account(v, TIME_BLOCKED, now);
     trace(TRACE_BLOCK, trace_who(v), 0, 0);
     rq_set_curr(rq, v);
-    others = rq->nr_waiting || READ_ONCE(rq->pool->nr_waiting);
+    /* Who waits in its place goes on there: not where it should not be. */
+    others =
+        rq->nr_waiting || READ_ONCE(rq->pool->nr_waiting) || !cpumask_has(&v->sched.p.soft, v->cpu);
     spin_unlock(&rq->lock);
 
     /* Seen only after BLOCKED is: whoever makes something pending later finds us blocked and wakes

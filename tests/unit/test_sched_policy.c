@@ -25,6 +25,7 @@ static struct {
 } load[VCPUS];
 static unsigned nr_guests;
 static uint64_t longest_wait[VCPUS];
+static unsigned seen_on[VCPUS][CPUS_MAX]; /* world_look() found the guest running there */
 static uint64_t until;
 
 /* ---- the rest of the hypervisor ---- */
@@ -72,6 +73,8 @@ static void world_look(void) {
     for (unsigned i = 0; i < nr_cpus; i++)
         if (cpus[i].loaded)
             check(cpumask_has(&cpus[i].loaded->sched.p.hard, i));
+    for (unsigned i = 0; i < nr_guests; i++)
+        seen_on[i][guests[i].cpu] += guests[i].times.state == TIME_RUNNING;
     for (unsigned i = 0; i < nr_guests; i++)
         if (guests[i].times.state == TIME_RUNNABLE)
             longest_wait[i] = MAX(longest_wait[i], fake_time - guests[i].times.since);
@@ -149,6 +152,7 @@ static void make(unsigned nr_of_cpus, uint64_t seed) {
     memset(guests, 0, sizeof(guests));
     memset(load, 0, sizeof(load));
     memset(longest_wait, 0, sizeof(longest_wait));
+    memset(seen_on, 0, sizeof(seen_on));
     nr_guests = 0;
 }
 
@@ -474,6 +478,44 @@ static void hard_affinity_is_obeyed(void **state) {
     world_destroy();
 }
 
+static void only(struct cpumask *mask, unsigned cpu) {
+    *mask = (struct cpumask){{0}};
+    cpumask_add(mask, cpu);
+}
+
+static unsigned seen_elsewhere(unsigned guest, unsigned cpu) {
+    unsigned sum = 0;
+
+    for (unsigned i = 0; i < nr_cpus; i++)
+        sum += i == cpu ? 0 : seen_on[guest][i];
+    return sum;
+}
+
+/* Who is seldom busy leaves CPU 3 to who would be there, who is a hog does not. */
+static void soft_affinity_is_a_wish(void **state) {
+    (void)state;
+    for (unsigned hogs = 0; hogs < 2; hogs++) {
+        struct sched_params p;
+
+        make(4, 1);
+        sched_params_init(&p);
+        only(&p.hard, 3);
+        assert_int_equal(add(&p), 0);
+        load[0].sleep = hogs ? 0 : SECOND / 20;
+        sched_params_init(&p);
+        only(&p.soft, 3);
+        assert_int_equal(add(&p), 0);
+        load[1].work = SECOND / 200;
+        load[1].sleep = SECOND / 150;
+        run_for(SECOND);
+        if (hogs)
+            assert_true(10 * seen_on[1][3] < seen_elsewhere(1, 3));
+        else
+            assert_true(seen_on[1][3] > 10 * seen_elsewhere(1, 3));
+        world_destroy();
+    }
+}
+
 static struct cpupool *pool_of(unsigned from, unsigned to, enum sched_policy policy) {
     struct cpumask cpus_in = {{0}};
     struct cpupool *pool;
@@ -616,6 +658,7 @@ int main(void) {
         cmocka_unit_test(realtime_siblings_do_not_wait),
         cmocka_unit_test(who_waits_for_a_lock_gives_way),
         cmocka_unit_test(hard_affinity_is_obeyed),
+        cmocka_unit_test(soft_affinity_is_a_wish),
         cmocka_unit_test(pools_are_apart),
         cmocka_unit_test(null_gives_a_cpu_each),
         cmocka_unit_test(who_was_alone_owes_nothing),
