@@ -69,8 +69,9 @@ static void each_cpu(void **state) {
         {{0x410fd480, 1, 1, 0, 1, NO, NO, NO}, 0, 1, {U, M, U}},  /* CLRBHB behind a loop of one */
         {{0x410fd480, 1, 1, 1, 0, NO, NO, NO}, 0, 0, {U, U, U}},
         {{0x410fd480, 3, 1, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}},
-        {{0x420fd034, 0, 0, 0, 0, NO, NO, NO}, 0, 0, {V, U, V}}, /* not Arm's A53 */
-        {{0x420fd480, 1, 1, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}},
+        {{0x420fd034, 0, 0, 0, 0, NO, NO, NO}, 0, 0, {V, V, V}}, /* not Arm's A53 */
+        {{0x420fd480, 1, 1, 0, 0, NO, NO, NO}, 0, 0, {U, V, U}},
+        {{0x420fd480, 1, 1, 0, 0, NO, NO, 0}, W3, 0, {U, M, U}}, /* its firmware knows it */
     };
 
     (void)state;

@@ -216,11 +216,13 @@ static void init_fine_grained_traps(void) {
     write_sysreg(0, S3_4_C3_C1_7); /* HFGITR2_EL2 */
 }
 
+#define HSTR_T15 BIT(15) /* CP15's c15 of 32-bit guests, which TIDCP does not cover */
+
 void guest_init_cpu(void) {
     /* Until the first guest: interrupts belong to EL2. */
     write_sysreg(HCR_RW | HCR_FMO | HCR_IMO | HCR_AMO, hcr_el2);
     write_sysreg(CPTR_GUEST, cptr_el2);
-    write_sysreg(0, hstr_el2);
+    write_sysreg(HSTR_T15, hstr_el2);
     write_sysreg(read_sysreg(midr_el1), vpidr_el2);
     if (cpu_features.fgt)
         init_fine_grained_traps();

@@ -68,8 +68,8 @@ static enum spec_state choose_targets(const struct spec_cpu *cpu, bool safe, str
 
 /* Spectre-BHB: a history of branches from the guest chooses among our own targets. */
 static enum spec_state choose_history(const struct spec_cpu *cpu, bool safe, uint8_t loop,
-                                      bool listed, struct at_entry *do_) {
-    if (safe || cpu->ecbhb || cpu->csv2 >= 3 || cpu->workaround_3 == SMCCC_UNAFFECTED || !listed)
+                                      struct at_entry *do_) {
+    if (safe || cpu->ecbhb || cpu->csv2 >= 3 || cpu->workaround_3 == SMCCC_UNAFFECTED)
         return SPEC_UNAFFECTED;
     if (!cpu->workaround_3) {
         do_->function = SMCCC_ARCH_WORKAROUND_3; /* does what 1 does, too */
@@ -82,18 +82,17 @@ static enum spec_state choose_history(const struct spec_cpu *cpu, bool safe, uin
 }
 
 void spec_choose(const struct spec_cpu *cpu, struct spec_choice *out) {
-    bool safe = false, listed = false;
+    bool safe = false;
     uint8_t loop = 0;
 
     *out = (struct spec_choice){0};
     for (unsigned i = 0; i < ARRAY_SIZE(models); i++)
         if ((cpu->midr & MIDR_MODEL) == models[i].model) {
-            listed = true;
             safe = models[i].safe;
             loop = models[i].loop;
         }
     out->state.targets = choose_targets(cpu, safe, &out->at_entry);
-    out->state.history = choose_history(cpu, safe, loop, listed, &out->at_entry);
+    out->state.history = choose_history(cpu, safe, loop, &out->at_entry);
     if (cpu->workaround_2 == SMCCC_UNAFFECTED || cpu->workaround_2 == SMCCC_NOT_REQUIRED ||
         cpu->ssbs || safe)
         out->state.stores = SPEC_UNAFFECTED;
