@@ -8,7 +8,6 @@
 
 #include <asm/smccc_call.h>
 
-/* 0: cannot be called. PSCI 0.1 takes its numbers from the node. */
 /* SMCCC 1.1 and later: the firmware can be asked what it mitigates. */
 static bool answers_features;
 
@@ -16,6 +15,7 @@ static bool answers_features;
 #define SMCCC_ARCH_FEATURES 0x80000001u
 #define SMCCC_1_1 0x10001
 
+/* 0: cannot be called. PSCI 0.1 takes its numbers from the node. */
 static uint32_t fn_cpu_on, fn_cpu_off, fn_system_off, fn_system_reset;
 
 #ifdef __LP64__
