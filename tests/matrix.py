@@ -4,14 +4,18 @@
     matrix.py ARCH            fails unless README.md has the machines that ran on that architecture, and when it has
                               a test where it did not run
     matrix.py ARCH --write    writes it there; rows of other architectures stay
+    matrix.py whole gicv2     keeps in tests/system/whole-gicv2.txt how many tests of each file `make system-gicv2`
+                              passed, and why the others have no place there; so with arm32
 
 A machine counts when a test that names it started a domain there, and once for each version of its
-interrupt controller. So is it with a file of tests and a machine. Nothing in the tables depends on how many
-tests there are.
+interrupt controller. So is it with a file of tests and a machine of `make test`; for those of whole runs
+what was kept is told. Nothing else in the tables depends on how many tests there are.
 """
+import collections
 import pathlib
 import re
 import sys
+from xml.etree import ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -20,7 +24,8 @@ HEAD = [
     "|---|---|---|---|---|---|---|---|",
 ]
 TESTS_HEAD = ["| system tests | arm64, GICv3 | arm64, GICv2 | arm32, GICv2 | other boards |", "|---|---|---|---|---|"]
-COLUMNS = [("arm64", "virt", "GICv3"), ("arm64", "virt", "GICv2"), ("arm32", "virt", "GICv2")]
+USUAL = "arm64", "virt", "GICv3"
+WHOLE = {"gicv2": ("arm64", "virt", "GICv2"), "arm32": ("arm32", "virt", "GICv2")}
 MARKS = "<!-- made by tests/matrix.py -->\n", "<!-- end of what matrix.py made -->\n"
 
 
@@ -67,16 +72,51 @@ def rows(arch, logs):
         yield "| " + " | ".join(cells + [several["loader"], several["guest"]]) + " |"
 
 
+def record(name):
+    return ROOT / f"tests/system/whole-{name}.txt"
+
+
+def keep_whole_run(name):
+    """Writes the record from what pytest tells."""
+    files = collections.defaultdict(list)  # why each test was not run, or nothing
+    for case in ElementTree.parse(ROOT / f"build/tests/whole-{name}.xml").iter("testcase"):
+        why = case.find("skipped")
+        files[case.get("classname").rpartition("test_")[2]].append("" if why is None else why.get("message"))
+    text = f"# Made by `make system-{name}`: tests that passed there, of all; how many have no place there, and why.\n"
+    for file, tests in sorted(files.items()):
+        text += f"{file} {tests.count('')} of {len(tests)}\n"
+        for why, n in collections.Counter(sorted(filter(None, tests))).items():
+            text += f"    {n}: {why}\n"
+    record(name).write_text(text, encoding="utf-8")
+
+
+def whole_run(name):
+    """{file: (tests that passed, tests)} of the record."""
+    text = record(name).read_text(encoding="utf-8") if record(name).exists() else ""
+    return {file: (int(passed), int(tests)) for file, passed, tests in re.findall(r"^(\w+) (\d+) of (\d+)$", text, re.M)}
+
+
+def share(passed, tests):
+    return "all" if passed == tests else f"{passed} of {tests}" if passed else ""
+
+
 def test_rows(logs):
     """Where each file of tests ran, whatever the architecture of this run."""
+    whole = [whole_run(name) for name in WHOLE]
     ran = {}
     for log in logs:
         key, file = (read_log(log) or (None,))[0], found(r" # tests/system/test_(\w+)\.py\n", log.partition("\n")[0] + "\n")
         if key and file:
-            ran.setdefault(file.replace("_", " "), set()).add(key)
+            ran.setdefault(file, set()).add(key)
     for file, keys in sorted(ran.items()):
         boards = sorted({machine for _, machine, _ in keys if machine != "virt"})
-        yield "| " + " | ".join([file, *("yes" if c in keys else "" for c in COLUMNS), ", ".join(boards)]) + " |"
+        shares = [
+            share(*files[file]) if file in files else "yes" if not files and key in keys else ""
+            for files, key in zip(whole, WHOLE.values())
+        ]
+        yield "| " + " | ".join([file.replace("_", " "), "yes" if USUAL in keys else "", *shares, ", ".join(boards)]) + " |"
+    sums = [share(*map(sum, zip(*files.values()))) if files else "" for files in whole]
+    yield "| " + " | ".join(["together", "", *sums, ""]) + " |"
 
 
 def cells(table):
@@ -86,7 +126,8 @@ def cells(table):
 
 
 def main(arch, write=False):
-    logs = [f.read_text(encoding="utf-8", errors="replace") for f in sorted((ROOT / "build/tests").glob("*.log"))]
+    files = [f for f in sorted((ROOT / "build/tests").glob("*.log")) if not f.name.startswith("whole-")]
+    logs = [file.read_text(encoding="utf-8", errors="replace") for file in files]
     readme = README.read_text(encoding="utf-8")
     before, rest = readme.split(MARKS[0])
     old, after = rest.split(MARKS[1])
@@ -106,4 +147,7 @@ def main(arch, write=False):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], "--write" in sys.argv[2:])
+    if sys.argv[1] == "whole":
+        keep_whole_run(sys.argv[2])
+    else:
+        main(sys.argv[1], "--write" in sys.argv[2:])

@@ -8,7 +8,7 @@
 The log of every machine is kept in build/tests/NAME.log.
 
 HF_GIC=2 in the environment makes machines with a GICv2, HF_ARCH=arm32 32-bit ones with their own
-guests, but for those that choose; their logs have a prefix.
+guests; their logs have a prefix. A test of something else says so: @pytest.mark.not_on(gicv2="why").
 """
 import ctypes
 import dataclasses
@@ -46,6 +46,7 @@ if os.environ.get("HF_ARCH") == "arm32":
     CPU, GIC, HARDWARE, HOLDFAST = ARM32.values()
     LINUX, INITRD = BUILD / "fetched/armhf/zImage", BUILD / "images/initrd-armhf.gz"
     GUESTS, VARIANT = BUILD / "guests/a32", "on-arm32-"
+LOGS = os.environ.get("HF_LOGS", "") + VARIANT
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
 HOLDFAST_AT = 0x40400000
@@ -169,7 +170,7 @@ class Machine:
         serial=0,
         u_boot_commands="",
     ):
-        name = VARIANT + name
+        name = LOGS + name
         self.name = name
         self.domains = list(domains)
         self.directory = BUILD / "tests" / name
@@ -184,6 +185,8 @@ class Machine:
         self._size = memory
         self._board_tree = board_tree
         self._arch32 = "arm32" in pathlib.Path(holdfast).parts
+        same = board.startswith("virt") and gic == GIC and self._arch32 == ("arm32" in HOLDFAST.parts)
+        assert not VARIANT or same, "the test has another machine; mark it not_on"
         self._u_boot_image = U_BOOT32 if self._arch32 else U_BOOT
         self._machine = board
         if board.startswith("virt"):
@@ -254,6 +257,8 @@ class Machine:
         self._log.close()
         said = self.log()
         said = said[: said.rfind("\n") + 1]  # the last line may be half of one
+        gic = re.search(r"\(HF\) GICv(\d): ", said)
+        assert problem or not VARIANT or not gic or gic.group(1) == GIC, gic.group(0)
         lost = re.findall(
             r"\(HF\) (?:audit: d\d+: (?!clean)|warning: d\d+: [^\n]* did not come back|leak)[^\n]*", said
         )

@@ -8,6 +8,8 @@ from machine import ARM32, BUILD, ROOT, TREE_AT, Domain, Machine
 from test_monitor import Monitor
 from test_trace import timeline
 
+pytestmark = pytest.mark.not_on(gicv2="a 32-bit machine")
+
 ZIMAGE = BUILD / "guests/a32/zimage.bin"
 
 

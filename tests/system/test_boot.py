@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, HOLDFAST, ROOT, Domain, Machine
+from machine import BUILD, GIC, HOLDFAST, ROOT, Domain, Machine
 
 
 def boots_to_the_end(machine, domains, timeout=150):
@@ -22,15 +22,15 @@ def boots_to_the_end(machine, domains, timeout=150):
 @pytest.mark.parametrize(
     "boot, cpu, smp, memory, gic",
     [
-        ("kernel", "cortex-a53", 1, "1G", "3"),
-        ("kernel", "cortex-a72", 3, "3G", "3"),
-        ("u-boot", "cortex-a76", 4, "4G", "3"),
-        ("kernel", "cortex-a76", 5, "6G", "3"),
-        ("u-boot", "cortex-a53", 6, "8G", "3"),
-        ("kernel", "max", 2, "2G", "max"),
-        ("u-boot", "max", 7, "12G", "3"),
-        ("kernel", "max", 8, "16G", "3"),
-        ("u-boot", "cortex-a72", 8, "16G", "3"),
+        ("kernel", "cortex-a53", 1, "1G", GIC),
+        ("kernel", "cortex-a72", 3, "3G", GIC),
+        ("u-boot", "cortex-a76", 4, "4G", GIC),
+        ("kernel", "cortex-a76", 5, "6G", GIC),
+        ("u-boot", "cortex-a53", 6, "8G", GIC),
+        pytest.param("kernel", "max", 2, "2G", "max", marks=pytest.mark.not_on(gicv2="the newest GIC that QEMU has")),
+        ("u-boot", "max", 7, "12G", GIC),
+        ("kernel", "max", 8, "16G", GIC),
+        ("u-boot", "cortex-a72", 8, "16G", GIC),
     ],
 )
 def test_machine(boot, cpu, smp, memory, gic):

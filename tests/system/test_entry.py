@@ -17,12 +17,14 @@ def test_entered_at_el3():
         machine.expect(r"\(HF\) error: started at EL3; Holdfast must be started at EL2", timeout=30)
 
 
+@pytest.mark.not_on(gicv2="another board", arm32="another board")
 def test_entered_at_el1_with_another_uart():
     board = {"board": "xlnx-zcu102", "board_tree": "xilinx/zynqmp-zcu102-rev1.0.dtb", "smp": 4}
     with Machine("entry-el1-cadence", [TINY], **board) as machine:
         machine.expect(r"\(HF\) error: started at EL1; Holdfast must be started at EL2", timeout=30)
 
 
+@pytest.mark.not_on(gicv2="a 32-bit machine")
 def test_entered_below_hyp_mode():
     with Machine("entry-pl1", [TINY], **(ARM32 | {"machine": "virtualization=off"})) as machine:
         machine.expect(r"\(HF\) error: started at PL1; Holdfast must be started at PL2, in Hyp mode", timeout=30)

@@ -29,6 +29,7 @@ def up(machine, number, name):
     return console
 
 
+@pytest.mark.not_on(gicv2="the machine that the example names")
 def test_static_partition():
     with example("static-partition") as machine:
         machine.expect(r"d1: partition: started, [^\n]* 128 MiB directly mapped at 0x80000000")
@@ -38,6 +39,7 @@ def test_static_partition():
         machine.expect(r"d1: vcpu0: \w+, CPU 1 of pool own")
 
 
+@pytest.mark.not_on(gicv2="the machine that the example names")
 def test_realtime():
     with example("realtime") as machine:
         machine.expect("guest domU2: userspace up", timeout=120)
@@ -46,6 +48,7 @@ def test_realtime():
     assert missed and not any(int(n, 16) for n in missed), missed
 
 
+@pytest.mark.not_on(gicv2="the machine that the example names")
 def test_shared_memory():
     with example("shared-memory") as machine:
         machine.expect_all([r"\(d2\) port there 0x0000000a", "guest linux: userspace up"], timeout=120)
@@ -62,6 +65,7 @@ def test_gicv2():
 
 
 @pytest.mark.xdist_group("nvme.img")
+@pytest.mark.not_on(gicv2="the machine that the example names")
 def test_passthrough():
     (BUILD / "images/nvme.img").touch()
     with open(BUILD / "images/nvme.img", "r+b") as disk:
@@ -72,6 +76,7 @@ def test_passthrough():
         assert owner.run("ls /sys/class/net | wc -l") == "2"  # lo and the card
 
 
+@pytest.mark.not_on(gicv2="another board", arm32="another board")
 def test_raspberry_pi_4():
     """The card's partition, which Debian's U-Boot for the board finds. With a small guest: the model reads a card at 1 MB/s."""
     text = (ROOT / "dts/raspberry-pi-4.yaml").read_text()

@@ -2,6 +2,8 @@
 import re
 import subprocess
 
+import pytest
+
 from machine import ARM32, BUILD, GIC, HOLDFAST, ROOT, Machine, qemu_tree
 
 CONFIG = f"""
@@ -55,6 +57,7 @@ domains:
 """
 
 
+@pytest.mark.not_on(gicv2="a 32-bit machine")
 def test_fit_image_for_arm32():
     # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.
     machine = "gic-version=2,highmem-ecam=off"

@@ -44,6 +44,7 @@ def test_pair(cpus, vcpus):
     run_pair(f"pair-{vcpus}on{cpus}", pair(vcpus) + [third], 3 if vcpus > 1 else 1, smp=cpus)
 
 
+@pytest.mark.not_on(gicv2="a 32-bit machine")
 def test_pair_arm32():
     """The same with 32-bit guests; the third is one more of them, which waits for the other two."""
     third = Domain("domU3", memory_mib=64, kernel=IMAGE32, ramdisk=None, properties={"nr_spis": "<64>"})
