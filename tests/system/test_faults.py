@@ -3,6 +3,8 @@ middle of each hypercall. Either costs no page, and the neighbour nothing."""
 import functools
 import re
 
+import pytest
+
 from machine import BUILD, Domain, Machine
 from test_monitor import Monitor
 from test_smmu import EDU
@@ -141,6 +143,7 @@ def test_hypercalls():
     }  # fmt: skip
 
 
+@pytest.mark.gicv2
 def test_ends_in_hypercalls():
     """The other vCPU ends the domain while the first is in each of them, at three moments."""
     with Machine("faults-ends", calls(), chosen=PAIR) as machine:

@@ -11,8 +11,8 @@ from machine import BUILD, GIC, ROOT, Domain, Machine
 BRIDGE = (ROOT / "dts/pci-bridge.dts").read_text(encoding="ascii")
 INITRD_DEVICES = BUILD / "images/initrd-devices.gz"
 MIB = 1 << 20
-# Beside the distributor: the ITS, or the hypervisor's control interface.
-MORE_OF_GIC = 0x8080000 if GIC == "3" else 0x8030000
+# Beside the distributor: the ITS, or the hypervisor's control interface and the GICv2m frame.
+MORE_OF_GIC = [0x8080000] if GIC == "3" else [0x8030000, 0x8020000]
 
 # The machine's real-time clock: 4 KiB of registers and a level interrupt, no DMA.
 RTC = """
@@ -275,7 +275,10 @@ def test_devices_that_cannot_be_had():
         (rtc((reg, "xen,reg = <0 0x9010000 0 0x800 0 0x9010000>;")), "xen,reg: expected whole pages"),
         (rtc((reg, "xen,reg = <0 0x40000000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers, 0x40000000 is memory of the machine"),
         (rtc((reg, "xen,reg = <0 0x8000000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
-        (rtc((reg, f"xen,reg = <0 {MORE_OF_GIC:#x} 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
+        *(
+            (rtc((reg, f"xen,reg = <0 {frame:#x} 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself")
+            for frame in MORE_OF_GIC
+        ),
         (rtc((reg, "xen,reg = <0 0x9000000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
         (rtc((reg, "xen,reg = <0 0x9050000 0 0x1000 0 0x9010000>;")), "xen,reg: expected registers that Holdfast does not need itself"),
         (rtc((reg, "xen,reg = <0 0x9030000 0 0x1000 0 0x3001000>;")), "xen,reg: expected a free place for the guest, 0x3001000 is not"),

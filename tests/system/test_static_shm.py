@@ -1,5 +1,7 @@
 """Static shared memory (Xen's binding) between Linux domains, at a host address and from the heap; it
 survives the restart of either side, and mistakes cost one line and their domain."""
+import pytest
+
 from machine import Domain, Machine
 
 HOST = 0x7000_0000
@@ -22,6 +24,7 @@ def poke(domain, address, value):
     domain.run(f"busybox devmem {address:#x} 64 {value:#x}")
 
 
+@pytest.mark.gicv2
 def test_two_linux_domains_share_memory():
     one = region("fixed", "owner", HOST, 0x6000_0000, 0x20_0000)
     one += region("heap", "owner", 0x7000_0000, 0x5000)
