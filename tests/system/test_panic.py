@@ -61,8 +61,8 @@ class Stub:
         return int(thread, 16) - 1
 
 
-def symbol(name):
-    elf = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
+def symbol(name, elf=None):
+    elf = elf or ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
     listing = subprocess.run(["nm", elf], check=True, capture_output=True, text=True).stdout
     return next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(f" {name}"))
 

@@ -1,5 +1,5 @@
 /* ARCH: arm64 */
-/* SOURCES: arch/arm64/guest/speculation.c */
+/* SOURCES: arch/arm/guest/speculation.c arch/arm64/guest/speculation.c */
 /* What is done at entries from guests, by what the CPU and the firmware say. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,22 +56,32 @@ static void each_cpu(void **state) {
         uint32_t function, loop;
         struct speculation is;
     } rows[] = {
-        /*  MIDR      CSV2 SSBS ECBHB CLRBHB firmware     at entry    targets, history, stores */
-        {{0x410fd034, 0, 0, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}}, /* Cortex-A53 */
-        {{0x410fd083, 0, 0, 0, 0, NO, NO, NO}, 0, 8, {V, M, V}}, /* A72, old firmware */
-        {{0x411fd080, 0, 0, 0, 0, 0, 0, NO}, W1, 8, {M, M, M}},  /* another revision of it */
-        {{0x410fd083, 0, 0, 0, 0, 0, 0, 0}, W3, 0, {M, M, M}}, /* new firmware: one call for both */
-        {{0x410fd083, 0, 0, 0, 0, 1, 1, 1}, 0, 0, {U, U, U}},  /* which knows better */
-        {{0x410fd092, 0, 0, 0, 0, 0, -2, NO}, W1, 0, {M, V, U}},  /* A73: by the firmware or not */
-        {{0x410fd0b1, 1, 1, 0, 0, NO, NO, NO}, 0, 24, {U, M, U}}, /* A76 */
-        {{0x410fd0b1, 1, 1, 0, 0, 1, -2, 0}, W3, 0, {U, M, U}},
-        {{0x410fd480, 1, 1, 0, 0, NO, NO, NO}, 0, 32, {U, M, U}}, /* X2 */
-        {{0x410fd480, 1, 1, 0, 1, NO, NO, NO}, 0, 1, {U, M, U}},  /* CLRBHB behind a loop of one */
-        {{0x410fd480, 1, 1, 1, 0, NO, NO, NO}, 0, 0, {U, U, U}},
-        {{0x410fd480, 3, 1, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}},
-        {{0x420fd034, 0, 0, 0, 0, NO, NO, NO}, 0, 0, {V, V, V}}, /* not Arm's A53 */
-        {{0x420fd480, 1, 1, 0, 0, NO, NO, NO}, 0, 0, {U, V, U}},
-        {{0x420fd480, 1, 1, 0, 0, NO, NO, 0}, W3, 0, {U, M, U}}, /* its firmware knows it */
+        /*  MIDR      CSV2 SSBS ECBHB CLRBHB -  firmware     at entry    targets, history, stores */
+        {{0x410fd034, 0, 0, 0, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}}, /* Cortex-A53 */
+        {{0x410fd083, 0, 0, 0, 0, 0, NO, NO, NO}, 0, 8, {V, M, V}}, /* A72, old firmware */
+        {{0x411fd080, 0, 0, 0, 0, 0, 0, 0, NO}, W1, 8, {M, M, M}},  /* another revision of it */
+        {{0x410fd083, 0, 0, 0, 0, 0, 0, 0, 0},
+         W3,
+         0,
+         {M, M, M}}, /* new firmware: one call for both */
+        {{0x410fd083, 0, 0, 0, 0, 0, 1, 1, 1}, 0, 0, {U, U, U}}, /* which knows better */
+        {{0x410fd092, 0, 0, 0, 0, 0, 0, -2, NO},
+         W1,
+         0,
+         {M, V, U}}, /* A73: by the firmware or not */
+        {{0x410fd0b1, 1, 1, 0, 0, 0, NO, NO, NO}, 0, 24, {U, M, U}}, /* A76 */
+        {{0x410fd0b1, 1, 1, 0, 0, 0, 1, -2, 0}, W3, 0, {U, M, U}},
+        {{0x410fd480, 1, 1, 0, 0, 0, NO, NO, NO}, 0, 32, {U, M, U}}, /* X2 */
+        {{0x410fd480, 1, 1, 0, 1, 0, NO, NO, NO},
+         0,
+         1,
+         {U, M, U}}, /* CLRBHB behind a loop of one */
+        {{0x410fd480, 1, 1, 1, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}},
+        {{0x410fd480, 3, 1, 0, 0, 0, NO, NO, NO}, 0, 0, {U, U, U}},
+        {{0xc00fac30, 1, 1, 0, 0, 0, NO, NO, NO}, 0, 11, {U, M, U}}, /* Ampere-1 */
+        {{0x420fd034, 0, 0, 0, 0, 0, NO, NO, NO}, 0, 0, {V, V, V}},  /* not Arm's A53 */
+        {{0x420fd480, 1, 1, 0, 0, 0, NO, NO, NO}, 0, 0, {U, V, U}},
+        {{0x420fd480, 1, 1, 0, 0, 0, NO, NO, 0}, W3, 0, {U, M, U}}, /* its firmware knows it */
     };
 
     (void)state;

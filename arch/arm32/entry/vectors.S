@@ -10,6 +10,7 @@
 #include <asm/offsets.h>
 
     .arch_extension virt
+    .arch_extension sec
     .arm
 
     .macro save_regs
@@ -21,20 +22,74 @@
     str     r1, [sp, #REGS_SPSR]
     .endm
 
-    .section .vectors, "ax"
+    .macro own_vectors name
     .balign 32
-    .globl hv_vectors
-hv_vectors:
+    .globl \name
+\name:
     b       .                       /* not used */
     b       hyp_undefined
     b       hyp_hvc
     b       hyp_prefetch_abort
     b       hyp_data_abort
+    .endm
+
+    /*
+     * On a CPU that wants its branch prediction cleared at entries from a guest (asm/speculation.h): no branch is
+     * before that, so each entry falls through those behind it, and what it added to SP tells which it was.
+     */
+#define TRAPPED 1
+#define INTERRUPTED 2
+    .macro hardened_vectors name, clear
+    own_vectors \name
+    add     sp, sp, #TRAPPED
+    add     sp, sp, #INTERRUPTED
+    mcr     p15, 0, r0, c7, c5, \clear
+    isb
+    b       guest_hardened
+    .endm
+    .section .vectors, "ax"
+    own_vectors hv_vectors
     b       guest_trap
     b       guest_irq
     b       guest_fiq
+    hardened_vectors hv_vectors_clear_branches, 6       /* BPIALL */
+    hardened_vectors hv_vectors_clear_instructions, 0   /* ICIALLU */
+
+    /* What else a CPU needs: at_entry. */
+    .macro clean_history added
+    .if \added
+    sub     sp, sp, #\added
+    .endif
+    stm     sp, {r0-r3}
+    mrc     p15, 4, r1, c13, c0, 2
+    ldr     r0, =at_entry
+    add     r0, r0, r1
+    ldm     r0, {r0, r1}
+    cmp     r1, #0
+    beq     3f
+1:  b       2f
+2:  subs    r1, r1, #1
+    bne     1b
+3:  cmp     r0, #0
+    beq     4f
+    smc     #0                      /* changes r0..r3 */
+4:  dsb     nsh                     /* whatever was guessed so far is settled here */
+    isb
+    ldm     sp, {r0-r3}
+    .endm
 
     .section .text.hot, "ax"
+guest_hardened:
+    tst     sp, #TRAPPED
+    beq     5f
+    clean_history TRAPPED + INTERRUPTED
+    b       guest_trap
+5:  tst     sp, #INTERRUPTED
+    beq     6f
+    clean_history INTERRUPTED
+    b       guest_irq
+6:  clean_history 0
+    b       guest_fiq
 guest_trap:
     save_regs
     mrc     p15, 4, r0, c5, c2, 0   /* HSR */

@@ -3,6 +3,7 @@
 #include <hv/domain.h>
 #include <hv/guest_map.h>
 #include <hv/percpu.h>
+#include <hv/speculation.h>
 #include <hv/string.h>
 
 #include <asm/barrier.h>
@@ -136,8 +137,9 @@ void guest_init_cpu(void) {
     write_sysreg(HCR_FMO | HCR_IMO | HCR_AMO, HCR);
     write_sysreg(CPTR_GUEST & ~BIT(30), HCPTR);
     write_sysreg(HSTR_T15 | HSTR_TTEE | HSTR_TJDBX, HSTR);
-    write_sysreg(read_sysreg(MIDR), VPIDR);
+    write_sysreg(read_sysreg(midr_el1), VPIDR);
     debug_init_cpu();
+    speculation_init_cpu();
     isb();
 }
 

@@ -7,7 +7,9 @@
 
 #include <stdint.h>
 
+#define midr_el1 32, "p15, 0, %0, c0, c0, 0"
 #define mpidr_el1 32, "p15, 0, %0, c0, c0, 5"
+#define vbar_el2 32, "p15, 4, %0, c12, c0, 0"
 #define far_data_el2 32, "p15, 4, %0, c6, c0, 0" /* HDFAR */
 #define far_insn_el2 32, "p15, 4, %0, c6, c0, 2" /* HIFAR */
 #define hpfar_el2 32, "p15, 4, %0, c6, c0, 4"
@@ -31,7 +33,7 @@
 #define VMPIDR 32, "p15, 4, %0, c0, c0, 5"
 #define VTTBR 64, "p15, 6, %Q0, %R0, c2"
 #define VTCR 32, "p15, 4, %0, c2, c1, 2"
-#define MIDR 32, "p15, 0, %0, c0, c0, 0"
+#define ACTLR 32, "p15, 0, %0, c1, c0, 1"
 
 /* a guest's */
 #define SCTLR 32, "p15, 0, %0, c1, c0, 0"

@@ -44,12 +44,12 @@ static __force_inline void harden_set_key(uint64_t low, uint64_t high) {
 
 /*
  * Each CPU, inline in a function that never returns. False: what others signed this one cannot
- * check, so that it must not run anything of theirs.
+ * check, so that it must not run anything of theirs. Where the boot CPU does not sign, none does.
  */
 static __force_inline bool harden_cpu(void) {
     uint64_t sctlr = read_sysreg(sctlr_el2);
 
-    if (pac_algorithm() != pac_key.algorithm)
+    if (pac_key.algorithm && pac_algorithm() != pac_key.algorithm)
         return false;
     if (cpu_has_bti())
         sctlr |= SCTLR_BT;
