@@ -102,8 +102,9 @@ FAST := $(addprefix common/mm/,fresh.o heap.o p2m.o p2m_map.o p2m_pool.o p2m_pop
         vpsci.o vtimer.o) \
     $(addprefix common/abi/,evtchn% event% grant% hypercall.o maptrack.o memory_op.o multicall.o \
         physmap.o policy.o reservation.o version.o) \
-    $(addprefix arch/arm/,entry/trap_common.o guest/fault.o guest/idregs.o guest/sysreg.o guest/wfx.o) \
-    $(addprefix arch/$(ARCH)/,entry/trap.o guest/context.o guest/inject.o guest/thread.o guest/vsysreg.o) \
+    $(addprefix arch/arm/,entry/trap_common.o guest/fault.o guest/idregs.o guest/last_ran.o guest/sysreg.o \
+        guest/thread.o guest/wfx.o) \
+    $(addprefix arch/$(ARCH)/,entry/trap.o guest/context.o guest/inject.o guest/vsysreg.o) \
     drivers/gic/% drivers/smmu/cmdq.o zlib/inffast.o
 # A boot looks much up in device trees: with -Os here it takes a quarter more instructions.
 FASTEST := libfdt/fdt.o libfdt/fdt_ro.o
@@ -200,16 +201,15 @@ $(ZLIB_OBJS): $(B)/zlib/%.o: $(B)/.flags build/zlib/.complete
 
 # --- structure offsets for assembly -----------------------------------------
 
-OFFSETS_C := $(wildcard arch/$(ARCH)/cpu/offsets.c)
+OFFSETS_C := arch/arm/cpu/offsets.c
 
 # The compiler's output has lines .ascii "->NAME VALUE".
 $(B)/include/asm/offsets.h: $(OFFSETS_C) $(B)/.flags | $(HEADERS)
 	$(say) GEN $@
 	@mkdir -p $(@D)
-	$(if $(OFFSETS_C),$(Q)$(CC) $(CFLAGS) -MMD -MP -MT $@ -MF $(B)/offsets.d -S -o $(B)/offsets.s $<)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -MT $@ -MF $(B)/include/asm/offsets.d -S -o $(B)/offsets.s $<
 	$(Q){ echo '/* Made from $<. */'; \
-	    $(if $(OFFSETS_C),sed -n 's/^.*"->\([A-Z0-9_a-z]*\) [#$$]*\(-*[0-9]*\).*/#define \1 \2/p' \
-	        $(B)/offsets.s;) } >$@.new
+	    sed -n 's/^.*"->\([A-Z0-9_a-z]*\) [#$$]*\(-*[0-9]*\).*/#define \1 \2/p' $(B)/offsets.s; } >$@.new
 	@cmp -s $@.new $@ && rm $@.new && touch $@ || mv $@.new $@
 
 # --- the image --------------------------------------------------------------
@@ -231,7 +231,7 @@ $(B)/holdfast.bin: $(B)/holdfast.elf
 	$(say) OBJCOPY $@
 	$(Q)$(OBJCOPY) -O binary $< $@
 
--include $(ALL_OBJS:.o=.d) $(B)/offsets.d $(B)/hv.lds.dep
+-include $(ALL_OBJS:.o=.d) $(B)/include/asm/offsets.d $(B)/hv.lds.dep
 
 # --- running ----------------------------------------------------------------
 

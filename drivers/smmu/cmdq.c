@@ -150,7 +150,7 @@ static void sync(struct smmu *s) {
         }
         cpu_relax();
     }
-    dmb(oshld); /* what devices wrote before is seen by whoever has the page next */
+    dmb_loads(osh); /* what devices wrote before is seen by whoever has the page next */
 }
 
 void smmu_batch_begin(struct smmu *s) {

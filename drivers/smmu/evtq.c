@@ -89,7 +89,7 @@ static bool drain(struct smmu *s, unsigned max) {
     struct smmu_evtq *q = &s->evtq;
     uint32_t mask = (2u << q->bits) - 1, prod = smmu_read(s, SMMU_EVENTQ_PROD);
 
-    dmb(oshld); /* the events were written before it was */
+    dmb_loads(osh); /* the events were written before it was */
     while (max && q->cons != (prod & mask)) {
         uint64_t *event = q->entries[q->cons & (mask >> 1)];
 

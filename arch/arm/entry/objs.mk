@@ -1,1 +1,1 @@
-obj-y += panic.o trap_common.o wrong_el.o
+obj-y += panic.o stacks.o trap_common.o wrong_el.o

@@ -335,13 +335,3 @@ img_l3:     .skip 4096
 vmap_l2:    .skip 4096
 mapwin_ptes: .skip 8192
 boot_tables_end:
-
-    .section .bootstack, "aw", %nobits
-    .balign (2 << STACK_SHIFT)
-boot_stack_guard:
-    .skip (1 << STACK_SHIFT)
-    .globl boot_stack_base
-boot_stack_base:
-    .skip (1 << STACK_SHIFT)
-    .globl boot_stack_top
-boot_stack_top:

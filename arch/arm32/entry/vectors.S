@@ -162,13 +162,6 @@ report:
     b       hv_exception
     .ltorg
 
-/* Each CPU's own stack for the report of a stack overflow. */
-    .section percpu_data, "aw"
-    .balign 16
-emergency_stack:
-    .skip   3072
-emergency_stack_end:
-
 /* struct vcpu *switch_stack(struct vcpu *prev (r0), struct vcpu *next (r1)): returns prev, on next's stack. */
     .section .text.hot, "ax"
     .globl switch_stack

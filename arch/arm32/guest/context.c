@@ -2,7 +2,6 @@
 #include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/guest_map.h>
-#include <hv/percpu.h>
 #include <hv/speculation.h>
 #include <hv/string.h>
 
@@ -13,7 +12,6 @@
 #include <asm/guest_state.h>
 #include <asm/guest_trap.h>
 #include <asm/sysreg.h>
-#include <asm/tlb.h>
 
 /*
  * FB and BSU: what a guest says to its own CPU only reaches the inner shareable domain, since its
@@ -26,14 +24,6 @@
 #define HSTR_T15 BIT(15)   /* what a processor has of its own in CP15's c15, */
 #define HSTR_TTEE BIT(16)  /* ThumbEE and */
 #define HSTR_TJDBX BIT(17) /* Jazelle: their registers are not switched */
-
-/* Which vCPU of a VMID last ran on this CPU: see arch/arm64/guest/context.c. */
-#define LAST_RAN_SLOTS 16u
-struct last_ran {
-    const struct vcpu *vcpu;
-    uint64_t vttbr;
-};
-static DEFINE_PER_CPU(struct last_ran, last_ran[LAST_RAN_SLOTS]);
 
 void vcpu_arch_init(struct vcpu *v) {
     struct arch_vcpu *a = &v->arch;
@@ -96,17 +86,6 @@ void vcpu_save_guest(struct vcpu *v) {
     a->hcr = read_sysreg(HCR); /* a delivered virtual abort has cleared VA */
 }
 
-/* The new stage-2 context is in place (and synchronised). */
-static void forget_other_vcpu(const struct vcpu *v, uint64_t vttbr) {
-    struct last_ran *slot = &this_cpu(last_ran)[v->domain->p2m.vmid % LAST_RAN_SLOTS];
-
-    if (slot->vcpu == v && slot->vttbr == vttbr)
-        return;
-    slot->vcpu = v;
-    slot->vttbr = vttbr;
-    tlb_flush_guest_local();
-}
-
 void vcpu_load_guest(struct vcpu *v) {
     const struct arch_vcpu *a = &v->arch;
     uint64_t vttbr = v->domain->p2m.vttbr;
@@ -122,7 +101,7 @@ void vcpu_load_guest(struct vcpu *v) {
     write_sysreg(vttbr, VTTBR);
     write_sysreg(a->vmpidr, VMPIDR);
     isb();
-    forget_other_vcpu(v, vttbr);
+    tlb_forget_other_vcpu(v, vttbr);
     FOR_EACH_PL1(LOAD)
     banked_load(&a->banked);
     vfp_load(&a->fp, cpu_features.simd32);

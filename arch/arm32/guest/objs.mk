@@ -1,1 +1,1 @@
-obj-y += thread.o context.o banked.o registers.o inject.o vdebug.o translate.o speculation.o
+obj-y += context.o banked.o registers.o inject.o vdebug.o speculation.o

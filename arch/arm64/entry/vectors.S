@@ -27,7 +27,7 @@
     stp     x24, x25, [sp, #REGS_X0 + 192]
     stp     x26, x27, [sp, #REGS_X0 + 208]
     stp     x28, x29, [sp, #REGS_X0 + 224]
-    str     x30, [sp, #REGS_X30]
+    str     x30, [sp, #REGS_LR]
     .endm
 
     .macro save_pc
@@ -47,7 +47,7 @@
     ldp     x14, x15, [sp, #REGS_X0 + 112]
     ldp     x16, x17, [sp, #REGS_X0 + 128]
     ldr     x18, [sp, #REGS_X0 + 144]
-    ldr     x30, [sp, #REGS_X30]
+    ldr     x30, [sp, #REGS_LR]
     ldp     x0, x1, [sp, #REGS_X0 + 0]
     .endm
 
@@ -267,13 +267,6 @@ el2_overflow:
     mov     x0, sp
     mov     x1, #4
     b       hv_exception
-
-/* Each CPU's own stack for the report of a stack overflow. */
-    .section percpu_data, "aw"
-    .balign 16
-emergency_stack:
-    .skip   3072
-emergency_stack_end:
 
 /*
  * struct vcpu *switch_stack(struct vcpu *prev (x0), struct vcpu *next (x1)): returns prev, on next's stack.

@@ -2,7 +2,6 @@
 #include <hv/bits.h>
 #include <hv/domain.h>
 #include <hv/guest_map.h>
-#include <hv/percpu.h>
 #include <hv/speculation.h>
 #include <hv/string.h>
 
@@ -12,6 +11,7 @@
 #include <asm/guest_state.h>
 #include <asm/guest_trap.h>
 #include <asm/sysreg.h>
+#include <asm/tlb.h>
 
 /*
  * FB and BSU: what a guest says to its own CPU only (a local TLBI, IC IALLU, DSB NSH) reaches the
@@ -21,19 +21,6 @@
 #define HCR_GUEST                                                                                  \
     (HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_IS | HCR_TWI |   \
      HCR_TSC | HCR_TID3 | HCR_TIDCP | HCR_TACR | HCR_TSW)
-
-/*
- * Which vCPU of a VMID last ran on this CPU. Two vCPUs of one domain may have different stage-1
- * translations under one ASID, so the CPU's TLB must not carry one's over to the other (Arm ARM
- * D8.14: entries are tagged by VMID, not by vCPU). Direct-mapped by VMID: a slot taken by another
- * VMID only costs an invalidation too many.
- */
-#define LAST_RAN_SLOTS 16u
-struct last_ran {
-    const struct vcpu *vcpu;
-    uint64_t vttbr;
-};
-static DEFINE_PER_CPU(struct last_ran, last_ran[LAST_RAN_SLOTS]);
 
 static uint64_t hcr_for(const struct domain *d) {
     uint64_t hcr = HCR_GUEST | d->p2m.hcr;
@@ -162,17 +149,6 @@ void vcpu_save_guest(struct vcpu *v) {
     a->hcr = read_sysreg(hcr_el2); /* a delivered virtual SError has cleared VSE */
 }
 
-/* The new stage-2 context is in place (and synchronised). */
-static void forget_other_vcpu(const struct vcpu *v, uint64_t vttbr) {
-    struct last_ran *slot = &this_cpu(last_ran)[v->domain->p2m.vmid % LAST_RAN_SLOTS];
-
-    if (slot->vcpu == v && slot->vttbr == vttbr)
-        return;
-    slot->vcpu = v;
-    slot->vttbr = vttbr;
-    __asm__ volatile("tlbi vmalle1\n\tdsb nsh" ::: "memory");
-}
-
 void vcpu_load_guest(struct vcpu *v) {
     const struct arch_vcpu *a = &v->arch;
     uint64_t vttbr = v->domain->p2m.vttbr;
@@ -188,7 +164,7 @@ void vcpu_load_guest(struct vcpu *v) {
     write_sysreg(vttbr, vttbr_el2);
     write_sysreg(a->vmpidr, vmpidr_el2);
     isb();
-    forget_other_vcpu(v, vttbr);
+    tlb_forget_other_vcpu(v, vttbr);
     load_el1(a);
     if (v->domain->aarch32)
         load_aarch32(a);

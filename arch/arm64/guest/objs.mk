@@ -1,3 +1,2 @@
-obj-y += thread.o speculation.o
+obj-y += speculation.o
 obj-y += context.o registers.o inject.o vsysreg.o vdebug.o fpsimd.o
-obj-y += translate.o

@@ -63,6 +63,11 @@ uint64_t aarch32_advance_it(uint64_t spsr);
 /* True when the condition of the trapped AArch32 instruction holds. esr with CV/COND. */
 bool aarch32_condition_holds(uint64_t spsr, uint64_t esr);
 
+/* ---- last_ran.c ---- */
+/* v is about to run with the stage-2 context vttbr, which is in place and synchronised: its CPU
+ * forgets what another vCPU of the domain left in the TLB. For what follows an isb(). */
+void tlb_forget_other_vcpu(const struct vcpu *v, uint64_t vttbr);
+
 /* ---- inject.c ---- */
 /* inject_data_abort() for a store (wnr) or load. */
 void inject_data_abort_wnr(struct vcpu *v, uint64_t far, bool wnr);

@@ -5,10 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <asm/sysreg.h>
+#include <asm/at.h>
 
 #define FRAME_ALIGN 4u
-#define ATS1HR 32, "p15, 4, %0, c7, c8, 0"
 
 static inline uintptr_t frame_outer(const volatile uintptr_t *rec) {
     return rec[-1];
@@ -17,15 +16,9 @@ static inline uintptr_t frame_caller(const volatile uintptr_t *rec) {
     return rec[0];
 }
 
-/* Asks the MMU, so that a wrong frame pointer does not end the report. PAR is the guest's. */
+/* Asks the MMU, so that a wrong frame pointer does not end the report. */
 static inline bool hyp_readable(uintptr_t va) {
-    uint64_t guests = read_sysreg(PAR64), par;
-
-    write_sysreg(va, ATS1HR);
-    __asm__ volatile("isb" ::: "memory");
-    par = read_sysreg(PAR64);
-    write_sysreg(guests, PAR64);
-    return !(par & 1);
+    return !(AT_PAR(AT_HYP, va) & 1);
 }
 
 #endif

@@ -18,5 +18,9 @@ static inline bool harden_cpu(void) {
 static inline const char *harden_name(void) {
     return "";
 }
+static inline uintptr_t harden_sign(uintptr_t address, uintptr_t sp) {
+    (void)sp;
+    return address;
+}
 
 #endif

@@ -13,6 +13,7 @@
 #define far_data_el2 32, "p15, 4, %0, c6, c0, 0" /* HDFAR */
 #define far_insn_el2 32, "p15, 4, %0, c6, c0, 2" /* HIFAR */
 #define hpfar_el2 32, "p15, 4, %0, c6, c0, 4"
+#define tpidr_el2 32, "p15, 4, %0, c13, c0, 2"
 #define isr_el1 32, "p15, 0, %0, c12, c1, 0"
 #define cntfrq_el0 32, "p15, 0, %0, c14, c0, 0"
 #define cntpct_el0 64, "p15, 0, %Q0, %R0, c14"
@@ -74,6 +75,7 @@
 #define SYSREG_WRITE_32 "mcr "
 #define SYSREG_WRITE_64 "mcrr "
 
+#define SYSREG_INSN_(width, operands) SYSREG_READ_##width operands
 #define SYSREG_GET_(width, operands)                                                               \
     ({                                                                                             \
         SYSREG_TYPE_##width sysreg_;                                                               \
@@ -85,6 +87,8 @@
 #define SYSREG_GET(...) SYSREG_GET_(__VA_ARGS__)
 #define SYSREG_SET(val, ...) SYSREG_SET_(val, __VA_ARGS__)
 
+/* The instruction that reads it into %0. */
+#define SYSREG_READ(...) SYSREG_INSN_(__VA_ARGS__)
 #define read_sysreg(...) SYSREG_GET(__VA_ARGS__)
 /* Takes effect for what follows only after an isb(), unless the register says otherwise. */
 #define write_sysreg(val, ...) SYSREG_SET(val, __VA_ARGS__)

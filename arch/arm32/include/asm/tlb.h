@@ -64,7 +64,10 @@ static inline void tlb_flush_guest_local(void) {
     write_sysreg(0, TLBIALL);
     __asm__ volatile("dsb nsh\n\tisb" ::: "memory");
 }
-
+/* Those of stage 1: Armv7 has no such operation. */
+static inline void tlb_flush_stage1_local(void) {
+    tlb_flush_guest_local();
+}
 /* All of the hypervisor's own mappings, on this CPU alone. */
 static inline void tlb_flush_hyp_local(void) {
     __asm__ volatile("dsb ishst" ::: "memory");

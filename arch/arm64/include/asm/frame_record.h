@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <asm/at.h>
 #include <asm/layout.h>
-#include <asm/sysreg.h>
 
 #define FRAME_ALIGN 16u
 
@@ -21,14 +21,9 @@ static inline uintptr_t frame_caller(const volatile uintptr_t *rec) {
     return code_address(rec[1]);
 }
 
-/* Asks the MMU, so that a wrong frame pointer does not end the report. PAR_EL1 is the guest's. */
+/* Asks the MMU, so that a wrong frame pointer does not end the report. */
 static inline bool hyp_readable(uintptr_t va) {
-    uint64_t guests = read_sysreg(par_el1), par;
-
-    __asm__ volatile("at s1e2r, %0\n\tisb" : : "r"(va) : "memory");
-    par = read_sysreg(par_el1);
-    write_sysreg(guests, par_el1);
-    return !(par & 1);
+    return !(AT_PAR(AT_HYP, va) & 1);
 }
 
 #endif

@@ -71,8 +71,8 @@ static inline const char *harden_name(void) {
 }
 
 /* A return address as a function signs it that begins with its stack pointer at sp. */
-static inline uint64_t harden_sign(uint64_t address, uintptr_t sp) {
-    register uint64_t x17 __asm__("x17") = address;
+static inline uintptr_t harden_sign(uintptr_t address, uintptr_t sp) {
+    register uintptr_t x17 __asm__("x17") = address;
     register uint64_t x16 __asm__("x16") = sp;
 
     __asm__("hint #8" : "+r"(x17) : "r"(x16)); /* PACIA1716 */

@@ -16,10 +16,13 @@
 /* Not where AArch32 has it. */
 #define SGI1R SYSREG3(0, 12, 11, 5)
 
+/* The instruction that reads it into %0. */
+#define SYSREG_READ(r) "mrs %0, " SYSREG_STR(r)
+
 #define read_sysreg(r)                                                                             \
     ({                                                                                             \
         uint64_t sysreg_;                                                                          \
-        __asm__ volatile("mrs %0, " SYSREG_STR(r) : "=r"(sysreg_));                                \
+        __asm__ volatile(SYSREG_READ(r) : "=r"(sysreg_));                                          \
         sysreg_;                                                                                   \
     })
 

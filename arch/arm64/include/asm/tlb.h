@@ -86,6 +86,10 @@ static inline void tlb_flush_all_guests(void) {
 static inline void tlb_flush_guest_local(void) {
     __asm__ volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" ::: "memory");
 }
+/* Those of stage 1, for what follows an isb(). */
+static inline void tlb_flush_stage1_local(void) {
+    __asm__ volatile("tlbi vmalle1\n\tdsb nsh" ::: "memory");
+}
 /* All of the hypervisor's own mappings, on this CPU alone. */
 static inline void tlb_flush_hyp_local(void) {
     __asm__ volatile("dsb ishst\n\ttlbi alle2\n\tdsb nsh\n\tisb" ::: "memory");

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define dmb(kind) __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define dmb_loads(domain) __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define dsb(kind) __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 static inline void isb(void) {
@@ -16,7 +17,7 @@ static inline void smp_mb(void) {
     dmb(ish);
 }
 static inline void smp_rmb(void) {
-    dmb(ishld);
+    dmb_loads(ish);
 }
 static inline void smp_wmb(void) {
     dmb(ishst);

@@ -9,8 +9,9 @@
 void offsets(void);
 void offsets(void) {
     DEFINE(REGS_X0, offsetof(struct cpu_regs, x[0]));
-    DEFINE(REGS_X30, offsetof(struct cpu_regs, x[30]));
+    DEFINE(REGS_LR, offsetof(struct cpu_regs, pc) - sizeof(((struct cpu_regs *)0)->x[0]));
     DEFINE(REGS_PC, offsetof(struct cpu_regs, pc));
+    DEFINE(REGS_SPSR, offsetof(struct cpu_regs, spsr));
     DEFINE(REGS_VCPU, offsetof(struct cpu_regs, vcpu));
     DEFINE(REGS_SIZE, sizeof(struct cpu_regs));
     DEFINE(VCPU_WORK, offsetof(struct vcpu, work));

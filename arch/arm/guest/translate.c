@@ -6,10 +6,9 @@
 #include <asm/guest_trap.h>
 
 bool guest_translate_stage1(const struct vcpu *v, vaddr_t va, uint64_t *ipa) {
-    uint64_t mode = v->regs->spsr & (PSR_AARCH32 | PSR_M_MASK);
-
-    uint64_t par =
-        mode == PSR32_USR || mode == PSR_MODE_EL0T ? AT_PAR("s1e0r", va) : AT_PAR("s1e1r", va);
+    uint64_t mode = v->regs->spsr & PSR32_MODE_MASK;
+    bool user = mode == PSR32_USR || mode == PSR_MODE_EL0T;
+    uint64_t par = user ? AT_PAR(AT_STAGE1_USER, va) : AT_PAR(AT_STAGE1_KERNEL, va);
 
     *ipa = (par & PAR_PA) | (va & ~PAGE_MASK);
     return !(par & PAR_F);

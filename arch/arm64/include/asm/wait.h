@@ -1,39 +1,10 @@
-/* Floor 1: barriers and hints of the CPU (Arm ARM B2.3.12, C6.2). */
-#ifndef ASM_BARRIER_H
-#define ASM_BARRIER_H
+/* Floor 1: what asm/barrier.h cannot say alike for both architectures. */
+#ifndef ASM_WAIT_H
+#define ASM_WAIT_H
 
 #include <stdint.h>
 
-/* dmb(ish), dsb(ishst) and so on: the argument is the domain and kind as the assembler writes it.
- */
-#define dmb(kind) __asm__ volatile("dmb " #kind ::: "memory")
-#define dsb(kind) __asm__ volatile("dsb " #kind ::: "memory")
-
-static inline void isb(void) {
-    __asm__ volatile("isb" ::: "memory");
-}
-
-/* Between CPUs, normal memory. */
-static inline void smp_mb(void) {
-    dmb(ish);
-}
-static inline void smp_rmb(void) {
-    dmb(ishld);
-}
-static inline void smp_wmb(void) {
-    dmb(ishst);
-}
-
-/* In a loop that waits for another CPU or a device. */
-static inline void cpu_relax(void) {
-    __asm__ volatile("yield" ::: "memory");
-}
-static inline void wfe(void) {
-    __asm__ volatile("wfe" ::: "memory");
-}
-static inline void sev(void) {
-    __asm__ volatile("dsb ishst\n\tsev" ::: "memory");
-}
+#define DMB_LOADS "ld"
 
 /*
  * Sleeps while *p is `old`; may return early, so the caller loops. The exclusive load marks the

@@ -10,7 +10,9 @@
 extern char vcpu_first_return[], thread_first_return[];
 
 _Static_assert(STACK_SIZE == 1u << STACK_SHIFT, "vectors.S finds overflows by this bit");
-_Static_assert(sizeof(struct cpu_regs) % 16 == 0, "the stack pointer stays aligned");
+_Static_assert(sizeof(struct cpu_regs) % (2 * sizeof(uintptr_t)) == 0 &&
+                   sizeof(struct switch_frame) % (2 * sizeof(uintptr_t)) == 0,
+               "the stack pointer stays aligned");
 
 void arch_stack_init(struct vcpu *v) {
     v->regs = (struct cpu_regs *)(v->stack + STACK_SIZE) - 1;
@@ -22,21 +24,18 @@ static struct switch_frame *first_frame(struct vcpu *v, char *lr) {
     struct switch_frame *f = (struct switch_frame *)v->regs - 1;
 
     memset(f, 0, sizeof(*f)); /* fp = 0 ends a backtrace */
-    f->lr = harden_sign((uint64_t)lr, (uintptr_t)v->regs);
+    f->lr = harden_sign((uintptr_t)lr, (uintptr_t)v->regs);
     v->sp = (uintptr_t)f;
     return f;
 }
 
 void arch_stack_start_guest(struct vcpu *v) {
-    struct switch_frame *f = first_frame(v, vcpu_first_return);
-
-    f->elr = v->regs->pc; /* for who looks before it has run */
-    f->spsr = v->regs->spsr;
+    switch_frame_of_guest(first_frame(v, vcpu_first_return), v->regs);
 }
 
 void arch_stack_start_thread(struct vcpu *v, void (*fn)(void *), void *arg) {
     struct switch_frame *f = first_frame(v, thread_first_return);
 
-    f->x19_x28[0] = (uint64_t)fn;
-    f->x19_x28[1] = (uint64_t)arg;
+    f->saved[0] = (uintptr_t)fn;
+    f->saved[1] = (uintptr_t)arg;
 }
