@@ -88,11 +88,10 @@ static void formats(void **state) {
     SAME("%c|%5c|%-5c|", 'x', 'y', 'z');
     SAME("%*d|%-*d|%*d|%.*d|%.*s", 6, 1, 6, 2, -6, 3, 4, 5, 2, "abcdef");
     SAME("100%%%s", "");
-    SAME("%p", (void *)0x1234);
 }
 
 static void truncation(void **state) {
-    const char *volatile string = "%s", *volatile unknown = "%y", *volatile cut = "a%";
+    const char *volatile string = "%s", *volatile unknown = "%y%p", *volatile cut = "a%";
     char buf[8] = "zzzzzzz";
 
     (void)state;
@@ -107,8 +106,8 @@ static void truncation(void **state) {
     /* absurd widths are cut, so that a line stays a line */
     assert_true(hv_snprintf(buf, sizeof(buf), "%*d", 100000000, 1) < 1000);
     assert_true(hv_snprintf(buf, sizeof(buf), "%100000000d", 1) < 1000);
-    hv_snprintf(buf, sizeof(buf), unknown);
-    assert_string_equal(buf, "%y");
+    hv_snprintf(buf, sizeof(buf), unknown, (void *)buf); /* nor is an address of ours shown */
+    assert_string_equal(buf, "%y%p");
     hv_snprintf(buf, sizeof(buf), cut);
     assert_string_equal(buf, "a");
 }
