@@ -126,7 +126,7 @@ static struct page_info *alloc_from(enum heap_zone zone, unsigned order) {
     struct dirty d;
     unsigned have;
 
-    if (order > MAX_ORDER || mm_fails())
+    if (order > MAX_ORDER)
         return NULL;
     spin_lock(&heap_lock);
     if ((z->orders >> order) || fresh_grow_locked(order, zone)) {
@@ -148,13 +148,17 @@ static struct page_info *alloc_from(enum heap_zone zone, unsigned order) {
 }
 
 struct page_info *heap_alloc(unsigned order) {
-    struct page_info *page = ALL_RAM_DIRECT ? NULL : alloc_from(ZONE_OTHER, order);
+    struct page_info *page = NULL;
 
+    if (mm_fails())
+        return NULL;
+    if (!ALL_RAM_DIRECT)
+        page = alloc_from(ZONE_OTHER, order);
     return page ? page : alloc_from(ZONE_DIRECT, order);
 }
 
 struct page_info *heap_alloc_direct(unsigned order) {
-    return alloc_from(ZONE_DIRECT, order);
+    return mm_fails() ? NULL : alloc_from(ZONE_DIRECT, order);
 }
 
 void heap_free(struct page_info *page, unsigned order) {
@@ -193,15 +197,22 @@ static struct page_info *find_dirty(struct page_list **list) {
     return NULL;
 }
 
-/* A page at a time under the lock: taken out meanwhile, it would be missing to who needs the last.
+/*
+ * A page at a time under the lock: taken out meanwhile, it would be missing to who needs the last.
+ * While somebody else is at the heap the CPU looks again instead of queueing, so that who allocates
+ * waits for one page at most; it must not sleep, for that one may be on its way to other work.
  */
 bool heap_scrub_step(void (*clear)(struct page_info *page)) {
     struct page_info *page;
     struct page_list *l;
     struct dirty d;
 
-    if (likely(!READ_ONCE(dirty_pages)) || !READ_ONCE(scrubs) || !spin_trylock(&heap_lock))
+    if (likely(!READ_ONCE(dirty_pages)) || !READ_ONCE(scrubs))
         return false;
+    if (!spin_trylock(&heap_lock)) {
+        cpu_relax();
+        return true;
+    }
     page = find_dirty(&l);
     if (page) {
         d = heap_dirty(page);

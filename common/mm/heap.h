@@ -15,8 +15,8 @@ static inline enum heap_zone heap_zone_of(uint64_t n) {
     return paddr_is_direct(mfn_to_paddr(mfn(n)), PAGE_SIZE) ? ZONE_DIRECT : ZONE_OTHER;
 }
 
-/* Clears one dirty page of free memory, with the heap lock held. False: there is none, or somebody
- * is at the heap. */
+/* Clears one dirty page of free memory, with the heap lock held, unless somebody else is at the
+ * heap. False: there is none. */
 bool heap_scrub_step(void (*clear)(struct page_info *page));
 
 /* All with the heap lock held. */

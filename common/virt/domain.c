@@ -308,7 +308,8 @@ void domain_destroy(struct domain *d) {
     if (d->abi)
         abi_ops->destroy(d);
     p2m_destroy(&d->p2m);
-    domain_hold(d); /* for the line: the last page may come back at any moment */
+    sched_stir_idle(); /* there is memory to be cleared */
+    domain_hold(d);    /* for the line: the last page may come back at any moment */
     if (domain_pages_orphan(&d->pages, pages_came_back))
         printk("d%u: %s: some of its pages are held by others\n", d->id, d->name);
     else
@@ -333,7 +334,6 @@ static void put_to_rest(struct domain *d) {
 
     hv_strlcpy(o.name, d->name, sizeof(o.name));
     domain_destroy(d);
-    sched_stir_idle(); /* there is memory to be cleared */
     trace(TRACE_DOMAIN, TRACE_WHO(o.id, 0), DOMAIN_DEAD, o.reason);
     if (death_hook)
         death_hook(&o);

@@ -389,6 +389,7 @@ static void refill(void *arg) {
 static void idle_step(void) {
     if (!this_cpu(softirq_pending)) {
         WRITE_ONCE(this_cpu(runqueue).idles, true);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* as in sched_stir_idle() */
         if (!heap_scrub_idle()) {
             if (irq_chip->before_wait)
                 irq_chip->before_wait();
@@ -661,6 +662,7 @@ void sched_init_cpu(void) {
 }
 
 void sched_stir_idle(void) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* who is not seen idle sees what was freed */
     for (unsigned cpu = 0; cpu < nr_cpus; cpu++)
         if (READ_ONCE(per_cpu(runqueue, cpu).idles))
             cpu_kick(cpu);

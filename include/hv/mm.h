@@ -59,7 +59,8 @@ struct heap_summary {
 void heap_summarize(struct heap_summary *s);
 /* From now on idle CPUs clear what is free and dirty: not while the machine boots. */
 void heap_scrub_start(void);
-/* An idle CPU clears one page of it; false: nothing to do. */
+/* An idle CPU clears one page of it; false: there is none. CPUs that sleep are told by
+ * sched_stir_idle() of a domain's; of less, each CPU finds what it freed itself when it is idle. */
 bool heap_scrub_idle(void);
 
 /* ---- small objects: zeroed, 16-byte aligned; larger than a page goes to xenheap_alloc ---- */

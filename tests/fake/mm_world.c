@@ -126,8 +126,14 @@ void spin_lock_init(spinlock_t *l, enum lock_rank rank, const char *name) {
 void spin_lock(spinlock_t *l) {
     take(l->rank, &l->cpu_plus1, l->name);
 }
-/* There is nobody else. */
+unsigned fake_trylock_fails;
+
+/* There is nobody else, but where a test says so. */
 bool spin_trylock(spinlock_t *l) {
+    if (fake_trylock_fails) {
+        fake_trylock_fails--;
+        return false;
+    }
     spin_lock(l);
     return true;
 }

@@ -24,6 +24,9 @@ void world_destroy(void);
 /* No lock is held, no table of locks in disorder. */
 void world_check_locks(void);
 
+/* So many times spin_trylock() finds the lock taken. */
+extern unsigned fake_trylock_fails;
+
 /* ---- TLB ---- */
 /* The guest touches gfn: what the table says now is remembered. */
 void tlb_touch(struct p2m *p2m, uint64_t gfn);

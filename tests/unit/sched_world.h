@@ -197,6 +197,7 @@ static unsigned dirty;
 
 bool heap_scrub_idle(void) {
     check(READ_ONCE(this_cpu(runqueue).idles) && !cpus[now].locks);
+    maybe_turn();
     if (!dirty)
         return false;
     dirty--;

@@ -287,6 +287,39 @@ static void idle_cpus_clear(void) {
     CHECK(cost_of(block[3]) == 1);
 }
 
+/* Who finds the heap's lock taken looks again: the holder may have other things to do. */
+static void scrubbing_outlives_a_taken_lock(void) {
+    boot(MB(64));
+    page_alloc_init();
+    heap_free(heap_alloc(0), 0);
+    heap_scrub_start();
+    fake_trylock_fails = 3;
+    for (unsigned i = 3; i--;) {
+        CHECK(heap_scrub_step(clear));
+        CHECK(dirty_pages() && fake_trylock_fails == i);
+    }
+    scrub_all();
+    fake_trylock_fails = 1;
+    CHECK(!heap_scrub_step(clear) && fake_trylock_fails == 1); /* nor is it tried for nothing */
+}
+
+static unsigned asked;
+static bool first_fails(void) {
+    return !asked++;
+}
+
+/* Not one for each kind of memory, of which another would serve. */
+static void an_allocation_fails_once(void) {
+    boot(MB(64));
+    page_alloc_init();
+    mm_fail_hook = first_fails;
+    CHECK(!heap_alloc(0) && asked == 1);
+    CHECK(heap_alloc(0) && asked == 2);
+    asked = 0;
+    CHECK(!heap_alloc_direct(0) && asked == 1);
+    CHECK(heap_alloc_direct(0) && asked == 2);
+}
+
 static void random_against_a_map(void) {
     struct {
         struct page_info *page;
@@ -456,6 +489,8 @@ CHILD(every_page_once)
 CHILD(one_gigabyte)
 CHILD(garbage_that_looks_free)
 CHILD(idle_cpus_clear)
+CHILD(scrubbing_outlives_a_taken_lock)
+CHILD(an_allocation_fails_once)
 CHILD(random_against_a_map)
 CHILD(two_banks)
 CHILD(two_zones)
@@ -470,6 +505,8 @@ int main(void) {
         cmocka_unit_test(test_one_gigabyte),
         cmocka_unit_test(test_garbage_that_looks_free),
         cmocka_unit_test(test_idle_cpus_clear),
+        cmocka_unit_test(test_scrubbing_outlives_a_taken_lock),
+        cmocka_unit_test(test_an_allocation_fails_once),
         cmocka_unit_test(test_random_against_a_map),
         cmocka_unit_test(test_two_banks),
         cmocka_unit_test(test_two_zones),

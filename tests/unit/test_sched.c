@@ -68,9 +68,12 @@ void domain_pages_init(struct domain_pages *pages, hv_domid_t id, uint64_t max) 
 static bool pages_are_held;
 static void (*emptied)(struct domain_pages *p);
 
+static unsigned unsaid; /* domains that have freed memory and not said so yet */
+
 bool domain_pages_orphan(struct domain_pages *p, void (*fn)(struct domain_pages *p)) {
     (void)p;
     emptied = fn;
+    unsaid--;
     return pages_are_held;
 }
 
@@ -83,12 +86,14 @@ int p2m_init(struct p2m *p2m, struct domain *d, uint32_t pool_pages) {
 
 int p2m_relinquish(struct p2m *p2m) {
     (void)p2m;
-    dirty += rnd(8);
     return turning && rnd(3) ? -EAGAIN : 0;
 }
 
 void p2m_destroy(struct p2m *p2m) {
-    (void)p2m;
+    if (!p2m->dying)
+        return;
+    unsaid++;
+    dirty += rnd(8);
 }
 
 bool cmdline_bool(const char *name, bool def) {
@@ -556,6 +561,8 @@ static void world_look(void) {
     for (struct slot *s = slots; s < slots + SLOTS; s++)
         for (unsigned i = 0; s->d && i < s->d->max_vcpus; i++)
             check_wait(s->d->vcpus[i]);
+    for (unsigned i = 0; i < nr_cpus && dirty && !unsaid; i++)
+        check(!cpus[i].waiting || irq_due(i)); /* it was kicked */
     if (!rnd(10))
         cpus[rnd(nr_cpus)].device = true;
     if (steps > steps_max / 2)
@@ -581,7 +588,7 @@ static void check_nothing_is_lost(void) {
                        v->state, v->vgic.priv.latch);
         }
     }
-    check(done == posted && !builders);
+    check(done == posted && !builders && !dirty);
 }
 
 static bool all_gone(void) {
@@ -615,6 +622,7 @@ static void run_seed(uint64_t seed) {
     memset(slots, 0, sizeof(slots));
     memset(at_rest, 0, sizeof(at_rest));
     closing = clerk_quit = false;
+    dirty = unsaid = 0;
     restless = seed & 4;
     builders = posted = done = 0;
     device_lock.word = 0;
