@@ -164,6 +164,14 @@ void guests_init(const void *fdt) {
     read_pairs(fdt, chosen);
 }
 
+bool guests_want_devices(void) {
+    for (unsigned i = 0; i < nr_guests; i++)
+        if (guests[i].tree_node >= 0 ||
+            fdt_getprop(guests[i].fdt, guests[i].node, "holdfast,pci-functions", NULL))
+            return true;
+    return false;
+}
+
 static void build_all(void *arg) {
     bool runs[GUESTS_MAX] = {false};
     unsigned started = 0;

@@ -9,6 +9,7 @@
 #include "p2m_internal.h"
 
 struct p2m_shape p2m_shape;
+bool p2m_devices_come;
 
 pte_t p2m_attr[P2M_NR_TYPES];
 

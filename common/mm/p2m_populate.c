@@ -13,13 +13,14 @@
 #define SCRUB_STEP MB(2)
 
 /*
- * What the guest gets is zero, for a guest that looks past the caches as well (unless stage 2 keeps
- * it from doing so): dirty lines must not be written back later over what it stores with its MMU
- * off.
+ * What the guest gets is zero for who looks past the caches as well: a guest with its MMU off (over
+ * whose stores dirty lines must not be written back later), unless stage 2 keeps it from doing so,
+ * and a device that is not coherent or does not snoop, which is to see nothing of the last owner.
+ * By a grant the device may be another domain's.
  */
 static void clear_memory(char *va, uint64_t size) {
     clear_range(va, size);
-    if (!p2m_shape.fwb)
+    if (!p2m_shape.fwb || p2m_devices_come)
         dcache_clean_inval_poc(va, size);
 }
 

@@ -25,6 +25,9 @@ void boot_mem_from_fdt(const void *fdt, paddr_t fdt_pa, paddr_t image, uint64_t 
  */
 void guests_init(const void *fdt);
 
+/* Some domain of the tree is to have devices. */
+bool guests_want_devices(void);
+
 /* Builds and starts the domains in a thread of their own, in the order of the tree. */
 void guests_start(void);
 

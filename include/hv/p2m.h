@@ -141,6 +141,9 @@ static inline __must_check int p2m_populate(struct p2m *p2m, gfn_t g, uint64_t n
 
 /* Clears a page that a guest is to see, for one that looks past the caches as well. */
 void p2m_clear_page(void *va);
+/* Some guest is to have devices, which may look past the caches. Set before the first guest's
+ * memory is cleared. */
+extern bool p2m_devices_come;
 
 /* Frame and type at g; order of the mapping in *order (may be NULL). Takes the read lock.
  * INVALID_MFN for a hole. */

@@ -325,6 +325,29 @@ static void static_neighbours(void **s) {
     assert_true(is_free(0x70000000));
 }
 
+/* Known before any memory is cleared. */
+static void who_wants_devices(void **s) {
+    (void)s;
+    for (unsigned i = 0; i < 3; i++) {
+        pid_t child = fork();
+        int status;
+
+        if (!child) {
+            machine();
+            domain("none", 0x50000000, 0x1000);
+            domain("other", 0x51000000, 0x1000);
+            if (i == 1)
+                text(fdt_path_offset(tree, "/chosen/other"), "holdfast,pci-functions", "0:1.0");
+            if (i == 2)
+                module("other", "devices", "multiboot,device-tree", 0x52000000, 0x1000);
+            start();
+            assert_int_equal(guests_want_devices(), i > 0);
+            child_ends();
+        }
+        assert_true(waitpid(child, &status, 0) == child && !status);
+    }
+}
+
 static void static_heap(void **s) {
     uint64_t all;
 
@@ -531,6 +554,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(policy_errors),
         cmocka_unit_test(static_memory),
         cmocka_unit_test(static_neighbours),
+        cmocka_unit_test(who_wants_devices),
         cmocka_unit_test(static_heap),
         cmocka_unit_test(static_heap_errors),
     };

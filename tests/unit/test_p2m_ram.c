@@ -2,6 +2,8 @@
 /* SOURCES: common/mm/boot_mem.c common/mm/heap.c common/mm/fresh.c common/mm/xenheap.c common/mm/page_owner.c common/mm/page_ref.c common/mm/static_mem.c common/mm/pt.c common/mm/pt_page.c common/mm/pt_read.c common/mm/p2m.c common/mm/p2m_global.c common/mm/p2m_map.c common/mm/p2m_unmap.c common/mm/p2m_pool.c common/mm/p2m_populate.c common/mm/p2m_audit.c tests/fake/mm_world.c */
 #include "p2m_world.h"
 
+#include <asm/s2.h>
+
 /* ---- populate ---- */
 
 /* Half of what the address space of the test has room for. */
@@ -232,6 +234,47 @@ static void audit_when_due(void) {
     finish();
 }
 
+/* ---- what a device sees that looks past the caches ---- */
+
+static uint8_t *beyond; /* memory itself; the caches are fake_ram */
+
+void fake_dcache_cleaned(const void *va, size_t size) {
+    if (beyond)
+        memcpy(beyond + ((const uint8_t *)va - fake_ram), va, size);
+}
+
+static void device_sees_zero(uint64_t nr) {
+    static const uint8_t zero[PAGE_SIZE];
+
+    for (uint64_t g = G0; g < G0 + nr; g++)
+        CHECK(!memcmp(beyond + (mfn_to_paddr(at(g)).pa - BASE), zero, PAGE_SIZE));
+}
+
+/* Whatever stage 2 makes of the guest's own accesses: cleared when given, or by an idle CPU. */
+static void cleared_past_the_caches(void) {
+    const uint64_t nr = MB(4) >> PAGE_SHIFT;
+
+#ifdef __LP64__
+    cpu_features.id[ID_AA64MMFR2] = 1ULL << MMFR2_FWB_SHIFT;
+#endif
+    boot(MB(32), p2m_pool_size_for(MB(32), 1), MB(32) >> PAGE_SHIFT);
+    beyond = malloc(MB(32));
+    memset(beyond, 0xa5, MB(32)); /* the last owner's, everywhere */
+    heap_scrub_start();
+    p2m_devices_come = true;
+    for (unsigned owner = 0; owner < 2; owner++) {
+        for (uint64_t i = 0; i < nr / 2 && heap_scrub_idle(); i++)
+            ;
+        CHECK(p2m_populate(&dom.p2m, gfn(G0), nr) == 0);
+        device_sees_zero(nr);
+        for (uint64_t g = G0; g < G0 + nr; g++)
+            memset(beyond + (mfn_to_paddr(at(g)).pa - BASE), 0xa5, PAGE_SIZE);
+        CHECK(p2m_unmap(&dom.p2m, gfn(G0), nr) == 0);
+    }
+    finish();
+    free(beyond);
+}
+
 CHILD(populate_uses_large_blocks)
 CHILD(populate_unaligned)
 CHILD(populate_limits)
@@ -244,6 +287,7 @@ CHILD(block_goes_as_one)
 CHILD(split_without_tables)
 CHILD(teardown_in_steps)
 CHILD(audit_when_due)
+CHILD(cleared_past_the_caches)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -259,6 +303,7 @@ int main(void) {
         cmocka_unit_test(test_split_without_tables),
         cmocka_unit_test(test_teardown_in_steps),
         cmocka_unit_test(test_audit_when_due),
+        cmocka_unit_test(test_cleared_past_the_caches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
