@@ -38,6 +38,8 @@
 #include <asm/mmu.h>
 #include <asm/trap.h>
 
+#include "secrets.h"
+
 #include <libfdt.h>
 
 extern char _start[], _etext[], _erodata[], _end[];
@@ -82,26 +84,23 @@ static unsigned long long build_id(void) {
     return fdt64_ld((const fdt64_t *)(_build_id_note + 16));
 }
 
-/* What a loader gives a kernel to place itself by is as good for our secrets. */
-static uint64_t loaders_seed(const void *fdt) {
-    int chosen = fdt_path_offset(fdt, "/chosen");
-    uint64_t seed;
-
-    return chosen < 0 || fdt_u64(fdt, chosen, "kaslr-seed", &seed) ? 0 : seed;
-}
-
-static void say_hello(paddr_t fdt_pa, const void *fdt) {
+static void say_hello(paddr_t fdt_pa, const void *fdt, bool secret) {
     printk("Holdfast " HF_VERSION " (build %016llx) at 0x%llx, device tree at 0x%llx (%u bytes)\n",
            build_id(), (unsigned long long)hv_image_pa, (unsigned long long)fdt_pa.pa,
            (unsigned)fdt_totalsize(fdt));
     printk("command line: %s\n", fdt_bootargs(fdt));
+    if (!secret)
+        printk("warning: no kaslr-seed or rng-seed below /chosen, no random numbers of the CPU: "
+               "secrets of this boot come from the time alone\n");
 }
 
 static void memory_init(const void *fdt, paddr_t fdt_pa) {
     boot_mem_from_fdt(fdt, fdt_pa, paddr(hv_image_pa), (uint64_t)(_end - _start));
     static_heap_init(fdt);
     guests_init(fdt); /* claims the modules before anything is allocated */
+    p2m_devices_come = guests_want_devices();
     map_all_ram();
+    secrets_wipe(fdt, fdt_pa);
     page_alloc_init();
     printk("memory: %llu MiB free\n", (unsigned long long)(heap_free_pages() >> (20 - PAGE_SHIFT)));
 }
@@ -122,12 +121,14 @@ static void check_own_table(void) {
 void hv_main(uint64_t fdt_addr) {
     paddr_t fdt_pa = paddr(fdt_addr);
     const void *fdt = find_fdt(fdt_pa);
+    struct entropy entropy;
+    bool secret = secrets_gather(fdt, &entropy);
 
-    harden_start(loaders_seed(fdt) ^ time_ticks());
+    harden_start(&entropy);
 
     cmdline_init(fdt_bootargs(fdt));
     uart_early_init(fdt);
-    say_hello(fdt_pa, fdt);
+    say_hello(fdt_pa, fdt, secret);
     features_init_cpu();
 
     memory_init(fdt, fdt_pa);

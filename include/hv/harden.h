@@ -13,18 +13,32 @@
 extern uintptr_t __stack_chk_guard;
 void __noreturn __stack_chk_fail(void);
 
-/* The next of a sequence that only who knows the state can foretell. */
-uint64_t harden_random(uint64_t *state);
+/*
+ * Secrets: words are added, and others taken out, of which none tells of another: SipHash-2-4 of
+ * what was added and the number of the word taken (Aumasson and Bernstein, 2012).
+ */
+struct entropy {
+    uint64_t v[4];
+};
+#define ENTROPY_INIT(key0, key1)                                                                   \
+    {                                                                                              \
+        {                                                                                          \
+            0x736f6d6570736575 ^ (key0), 0x646f72616e646f6d ^ (key1), 0x6c7967656e657261 ^ (key0), \
+                0x7465646279746573 ^ (key1)                                                        \
+        }                                                                                          \
+    }
+void entropy_add(struct entropy *e, uint64_t word);
+uint64_t entropy_word(const struct entropy *e, uint64_t number);
+void entropy_forget(struct entropy *e);
 
 /*
  * Boot CPU, before it starts another one. Inline, in a function that never returns: what began
  * before must not end after it.
  */
-static __force_inline void harden_start(uint64_t seed) {
-    uint64_t state = seed ^ harden_cpu_random();
-
-    __stack_chk_guard = (uintptr_t)harden_random(&state) & ~(uintptr_t)0xff; /* ends a string */
-    harden_set_key(harden_random(&state), harden_random(&state));
+static __force_inline void harden_start(struct entropy *e) {
+    __stack_chk_guard = (uintptr_t)entropy_word(e, 0) & ~(uintptr_t)0xff; /* ends a string */
+    harden_set_key(entropy_word(e, 1), entropy_word(e, 2));
+    entropy_forget(e);
     harden_cpu();
 }
 
