@@ -276,19 +276,36 @@ $(INITRD_ARMHF): scripts/mkinitrd.sh $(F)/armhf/.complete build/setup-run.mk
 # The guests' RAM disk with Debian's Xen devices for programs, and a program that uses them.
 INITRD_PEERS := build/images/initrd-peers.gz
 PEERS := build/guests/linux/bin/peers
+PEERS_ARMHF := build/guests/a32/linux/bin/peers
 XEN_MODULES := xen-evtchn xen-gntalloc xen-gntdev
 
-$(PEERS): tests/guests/linux/peers.c build/setup-test.mk
-	$(say) GUEST $<
+$(PEERS): compiler = $(CROSS_COMPILE)gcc
+$(PEERS_ARMHF): compiler = arm-linux-gnueabihf-gcc
+$(PEERS_ARMHF): build/setup-arm32.mk
+$(PEERS) $(PEERS_ARMHF): tests/guests/linux/peers.c build/setup-test.mk
+	$(say) GUEST $@
 	@mkdir -p $(@D)
-	$(Q)$(CROSS_COMPILE)gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
+	$(Q)$(compiler) -std=gnu11 -O2 -Wall -Wextra -Werror -static -o $@ $<
 
-$(INITRD_PEERS): scripts/mkinitrd.sh $(PEERS) $(F)/busybox/.complete $(F)/kernel/.complete
+# $(1): where busybox and the kernel's modules are, $(2): the program.
+define initrd_peers
 	$(say) INITRD $@
-	@scripts/mkinitrd.sh $(F)/busybox/bin/busybox $@ \
-	    $(foreach m,$(XEN_MODULES),$(wildcard $(F)/kernel/lib/modules/*/kernel/drivers/xen/$(m).ko))
-	@(cd $(PEERS:bin/peers=) && echo bin/peers | \
+	@scripts/mkinitrd.sh $(F)/$(firstword $(1))/bin/busybox $@ \
+	    $(foreach m,$(XEN_MODULES),$(wildcard $(F)/$(lastword $(1))/lib/modules/*/kernel/drivers/xen/$(m).ko))
+	@(cd $(2:bin/peers=) && echo bin/peers | \
 	    cpio --quiet --create --format=newc --owner=0:0 --reproducible) | gzip -9n >>$@
+endef
+$(INITRD_PEERS): scripts/mkinitrd.sh $(PEERS) $(F)/busybox/.complete $(F)/kernel/.complete
+	$(call initrd_peers,busybox kernel,$(PEERS))
+
+# The 32-bit guests' with devices and with peers.
+INITRDS_ARMHF := $(addprefix build/images/initrd-,armhf.gz devices-armhf.gz peers-armhf.gz)
+build/images/initrd-devices-armhf.gz: scripts/mkinitrd.sh $(F)/armhf/.complete build/setup-run.mk Makefile
+	$(say) INITRD $@
+	@scripts/mkinitrd.sh $(F)/armhf/bin/busybox $@ \
+	    $(foreach m,$(DEVICE_MODULES),$(wildcard $(F)/armhf/lib/modules/*/kernel/$(m).ko))
+build/images/initrd-peers-armhf.gz: scripts/mkinitrd.sh $(PEERS_ARMHF) $(F)/armhf/.complete build/setup-run.mk
+	$(call initrd_peers,armhf armhf,$(PEERS_ARMHF))
 
 # HV_BOOTARGS= is Holdfast's command line, QEMU_FLAGS= adds to QEMU's, PROFILE= names a machine in dts/.
 HV_BOOTARGS ?=
@@ -478,7 +495,7 @@ arm32:
 # in the environment runs all on a GICv2, HF_ARCH=arm32 on a 32-bit machine, but for those marked not_on(it).
 PYTEST = HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
     $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup --tb=short tests/system
-SYSTEM_NEEDS := arm32 $(KERNEL_ARMHF) $(INITRD_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
+SYSTEM_NEEDS := arm32 $(KERNEL_ARMHF) $(INITRDS_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
     $(F)/u-boot-rpi/.complete $(F)/u-boot-sunxi/.complete $(TRUSTED_FIRMWARE) guests
 .PHONY: system
 system: $(SYSTEM_NEEDS)
@@ -510,10 +527,11 @@ test-guests-on-xen: build/setup-test.mk build/guests/selftest.bin build/guests/p
 	@NM=$(NM) TEST_JOBS=$(TEST_JOBS) PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/on_xen/run.py
 
 # Bare-metal guests of the system tests: raw images from one assembly file each.
+GUESTS32 := $(addprefix build/guests/a32/,selftest.bin pair.bin grants.bin calls.bin fuzz.bin storm.bin monitor.bin)
 GUESTS := $(patsubst tests/guests/%.S,build/guests/%.bin,$(wildcard tests/guests/*.S)) \
     $(patsubst tests/guests/a32/%.S,build/guests/a32/%.bin,$(wildcard tests/guests/a32/*.S)) \
     build/guests/selftest.bin build/guests/pair.bin build/guests/grants.bin build/guests/fuzz.bin build/guests/storm.bin build/guests/calls.bin \
-    $(addprefix build/guests/a32/,selftest.bin pair.bin grants.bin)
+    build/guests/monitor.bin $(GUESTS32)
 .PHONY: guests
 guests: $(GUESTS)
 
@@ -550,7 +568,7 @@ build/guests/selftest.bin: $(SELFTEST_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/selftest.elf $(SELFTEST_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/selftest.elf $@
 
-# The same for 32-bit guests: the self-test, the pair and the grants.
+# The same for 32-bit guests, all of them.
 SELFTEST32_CFLAGS := $(filter-out -mstrict-align -mgeneral-regs-only -mno-outline-atomics \
     -I$(SELFTEST)/arm64,$(SELFTEST_CFLAGS)) -march=armv7ve -marm -mfloat-abi=soft -mno-unaligned-access \
     -Wno-format -Wno-pointer-to-int-cast -Wno-int-to-pointer-cast -I$(SELFTEST)/arm32
@@ -570,7 +588,9 @@ $(G32)/runtime.o: arch/arm32/cpu/runtime.S build/setup-arm32.mk
 $(G32)/selftest.bin: $(RUNTIME32_OBJS) $(call a32_objects,$(SELFTEST)/*.c $(SELFTEST)/arm32/*.[cS])
 $(G32)/pair.bin: $(RUNTIME32_OBJS) $(call a32_objects,tests/guests/pair/*.c)
 $(G32)/grants.bin: $(RUNTIME32_OBJS) $(call a32_objects,tests/guests/grants/*.c) $(G32)/selftest/main.c.o
-$(addprefix $(G32)/,selftest.bin pair.bin grants.bin): %.bin: $(SELFTEST)/selftest.lds
+$(G32)/calls.bin: $(RUNTIME32_OBJS) $(call a32_objects,tests/guests/calls/*.c)
+$(G32)/fuzz.bin $(G32)/storm.bin $(G32)/monitor.bin: $(G32)/%.bin: $(RUNTIME32_OBJS) $(G32)/%/main.c.o
+$(GUESTS32): %.bin: $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $< -o $*.elf $(sort $(filter %.o,$^))
 	$(Q)$(OBJCOPY) -I elf32-little -O binary $*.elf $@
 
@@ -602,28 +622,17 @@ build/guests/grants.bin: $(GRANTS_OBJS) $(SELFTEST)/selftest.lds
 	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/grants.elf $(GRANTS_OBJS)
 	$(Q)$(OBJCOPY) -O binary build/guests/grants.elf $@
 
-# One guest that does anything, and its neighbour.
-FUZZ_OBJS := build/guests/fuzz/main.c.o \
-    $(RUNTIME_OBJS)
-
-build/guests/fuzz/%.o: tests/guests/fuzz/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
+# Of one file each: one that does anything, and its neighbour; one that does one thing over and over, and its
+# neighbour; one that does what it is told.
+SMALL := $(addprefix build/guests/,fuzz storm monitor)
+$(SMALL:%=%/main.c.o): build/guests/%.o: tests/guests/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
 	$(say) GUEST $<
 	@mkdir -p $(@D)
 	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
 
-build/guests/fuzz.bin: $(FUZZ_OBJS) $(SELFTEST)/selftest.lds
-	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/fuzz.elf $(FUZZ_OBJS)
-	$(Q)$(OBJCOPY) -O binary build/guests/fuzz.elf $@
-
-# One that does one thing over and over, and its neighbour.
-build/guests/storm/%.o: tests/guests/storm/% $(wildcard $(SELFTEST)/*.h) build/setup-test.mk
-	$(say) GUEST $<
-	@mkdir -p $(@D)
-	$(Q)$(CROSS_COMPILE)gcc $(SELFTEST_CFLAGS) -c -o $@ $<
-
-build/guests/storm.bin: build/guests/storm/main.c.o $(RUNTIME_OBJS) $(SELFTEST)/selftest.lds
-	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o build/guests/storm.elf build/guests/storm/main.c.o $(RUNTIME_OBJS)
-	$(Q)$(OBJCOPY) -O binary build/guests/storm.elf $@
+$(SMALL:%=%.bin): %.bin: %/main.c.o $(RUNTIME_OBJS) $(SELFTEST)/selftest.lds
+	$(Q)ld.lld -T $(SELFTEST)/selftest.lds -o $*.elf $(filter %.o,$^)
+	$(Q)$(OBJCOPY) -O binary $*.elf $@
 
 # One that makes every hypercall, fails in it and dies in it.
 CALLS := build/guests/calls

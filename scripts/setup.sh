@@ -155,7 +155,7 @@ level_test() {
     install_missing gcc libc6-dev libcmocka-dev libfdt-dev zlib1g-dev python3-pytest \
         python3-pexpect python3-pytest-xdist groff-base tmux dt-schema gdb-multiarch \
         clang lld clang-format clang-tidy cppcheck \
-        "$(cross_libc)"
+        "$(cross_libc)" libc6-dev-armhf-cross
     if [ "$NATIVE" = amd64 ]; then
         # For gcc -m32. Not by gcc-multilib, which takes the compilers for Arm away.
         install_missing "lib32gcc-$(gcc -dumpversion | cut -d. -f1)-dev" libc6-dev-i386

@@ -30,6 +30,7 @@ TRAPS = {
     0x01: "WFI", 0x03: "CP15", 0x04: "CP15", 0x05: "CP14", 0x12: "HVC32", 0x13: "SMC32", 0x17: "SMC",
     0x18: "system register", 0x20: "instruction abort", 0x24: "data abort",
 }  # fmt: skip
+HYPERCALL_TAG = 0xEA1
 STATES = ["building", "running", "dying", "dead"]
 REASONS = ["poweroff", "reboot", "suspend", "crash", "watchdog", "soft reset"]
 
@@ -164,6 +165,8 @@ class Timeline:
             if self.placed.get(who) == a and a not in self.running:  # it waited where it was
                 self.running[a] = (who, time)
             self.instant("wake", domain, vcpu, time, by_cpu=cpu)
+        elif event == TRAP and a >> 26 & 63 == 0x12 and a & 0xFFFF == HYPERCALL_TAG:
+            pass  # by HVC of a 32-bit guest: the hypercall has a record of its own
         elif event == TRAP:
             name = TRAPS.get(a >> 26 & 63, f"class {a >> 26 & 63:#x}")
             self.event("X", name, domain, vcpu, time - b, dur=self.us(b), args={"esr": f"{a:#x}"})

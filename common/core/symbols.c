@@ -12,7 +12,7 @@ const char *symbol_lookup(uintptr_t addr, uintptr_t *offset) {
     uint32_t lo = 0, hi = hv_symtab_count;
     const char *name = hv_symtab_strings;
 
-    if (!hi || rel >= (1u << 31) || rel < hv_symtab_addrs[0])
+    if (!hi || addr < (uintptr_t)_start || rel >= (1u << 31) || rel < hv_symtab_addrs[0])
         return NULL;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;

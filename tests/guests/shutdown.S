@@ -1,4 +1,4 @@
-/* Ends its domain by SCHEDOP_shutdown, for the reason in the first reserved word of its header. */
+/* Ends its domain by SCHEDOP_shutdown, for the reason in its header (PARAMETERS_AT of machine.py). */
 #include "guest.h"
 
 #define HYPERCALL_SCHED_OP 29
@@ -8,7 +8,7 @@
     image_header
 start:
     say "guest shuts itself down\n"
-    adr x9, start - 32
+    adr x9, start - 24
     ldr w0, [x9, #4]    /* not 0: that reason plus 1 is latched before */
     cbz w0, 1f
     sub w0, w0, #1

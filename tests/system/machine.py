@@ -25,11 +25,15 @@ import pexpect
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 HOLDFAST = ROOT / os.environ.get("HF_IMAGE", "build/arm64/holdfast.bin")
+ELF = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
 LINUX = BUILD / "fetched/kernel/Image"
 GUESTS = BUILD / "guests"
+LINUX_ARMHF = BUILD / "fetched/armhf/zImage"
 LINUX_BACKPORTS = BUILD / "fetched/kernel-backports/Image"
 INITRD = BUILD / "images/initrd.gz"
 INITRD_STRESS = BUILD / "images/initrd-stress.gz"
+INITRD_DEVICES = BUILD / "images/initrd-devices.gz"
+INITRD_PEERS = BUILD / "images/initrd-peers.gz"
 DEBIAN_TREES = [BUILD / f"fetched/{kernel}/usr/lib" for kernel in ("kernel", "armhf")]  # a version is below
 U_BOOT_SUNXI = BUILD / "fetched/u-boot-sunxi/u-boot-sunxi-with-spl.bin"
 U_BOOT_RPI = BUILD / "fetched/u-boot-rpi/u-boot.bin"
@@ -37,15 +41,21 @@ TRUSTED_FIRMWARE = BUILD / "trusted-firmware/qemu/release"
 U_BOOT = pathlib.Path("/usr/lib/u-boot/qemu_arm64/u-boot.bin")
 U_BOOT32 = pathlib.Path("/usr/lib/u-boot/qemu_arm/u-boot.bin")
 
+# Where a guest's image has 16 bytes for tests; bytes of a register.
+PARAMETERS_AT, WORD = 40, 8
+
 # A 32-bit machine.
 ARM32 = {"cpu": "cortex-a15", "gic": "2", "machine": "", "holdfast": BUILD / "arm32/holdfast.bin"}
 
 GIC = os.environ.get("HF_GIC", "3")
+CPUS = ("cortex-a53", "cortex-a72", "max")  # what most depends on the processor runs on each
 CPU, HARDWARE, VARIANT = "cortex-a72", "iommu=smmuv3", "" if GIC == "3" else f"gicv{GIC}-"
 if os.environ.get("HF_ARCH") == "arm32":
-    CPU, GIC, HARDWARE, HOLDFAST = ARM32.values()
-    LINUX, INITRD = BUILD / "fetched/armhf/zImage", BUILD / "images/initrd-armhf.gz"
-    GUESTS, VARIANT = BUILD / "guests/a32", "on-arm32-"
+    CPU, GIC, _, HOLDFAST = ARM32.values()
+    CPUS, ELF = ("cortex-a7", "cortex-a15"), HOLDFAST.with_suffix(".elf")
+    LINUX, INITRD = LINUX_ARMHF, BUILD / "images/initrd-armhf.gz"
+    GUESTS, VARIANT, PARAMETERS_AT, WORD = BUILD / "guests/a32", "on-arm32-", 48, 4
+    INITRD_DEVICES, INITRD_PEERS = BUILD / "images/initrd-devices-armhf.gz", BUILD / "images/initrd-peers-armhf.gz"
 LOGS = os.environ.get("HF_LOGS", "") + VARIANT
 
 # Where things are preloaded; QEMU keeps its own device tree at 0x48000000.
@@ -127,6 +137,16 @@ class Domain:
         return f"{kind} {{\n{lines(properties | more | changes)}}};\n"
 
 
+def with_parameters(guest, name, parameters):
+    """A copy of a bare-metal guest with these bytes in its image."""
+    image = bytearray((GUESTS / f"{guest}.bin").read_bytes())
+    image[PARAMETERS_AT : PARAMETERS_AT + len(parameters)] = parameters
+    path = BUILD / f"tests/{VARIANT}{name}.bin"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(image)
+    return path
+
+
 def lines(properties):
     """Device tree source of properties: True is an empty one, None is left out."""
     text = ""
@@ -191,11 +211,17 @@ class Machine:
         self._machine = board
         if board.startswith("virt"):
             self._machine += f",virtualization=on,gic-version={gic}" + (f",{machine}" if machine else "")
+            # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.
+            self._machine += ",highmem-ecam=off" if self._arch32 and boot == "u-boot" else ""
             command = ["-cpu", cpu, "-smp", str(smp)] + self._memory_options()
         else:
             command = ["-audio", "driver=none", "-smp", str(smp)] + self._memory_options()
         command += ["-nic", "none", "-display", "none", "-monitor", "none"]
-        if icount:
+        # Under it QEMU's CPUs run in turns, and an invalidation of all CPUs' TLBs ends one. Debian's 32-bit kernel does
+        # one for each page of its own, in stop_machine(), where its other CPU spins through its turns: a minute
+        # of guest time, also on QEMU without Holdfast.
+        slow = self._arch32 and any(d.cpus > 1 and d.kernel == LINUX_ARMHF for d in self.domains)
+        if icount and not slow:
             command += ["-icount", "shift=2,sleep=off"]
         command += options
         self._hardware = list(command)

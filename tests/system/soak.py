@@ -10,18 +10,14 @@ import re
 import sys
 import time
 
-from machine import BUILD, Domain, Machine
+from machine import Domain, Machine, with_parameters
 from test_smmu import EDU
 
 NAMES = ("red", "green", "blue")
 
 
 def guest(name, seed, peers, **more):
-    image = bytearray((BUILD / "guests/calls.bin").read_bytes())
-    image[40:56] = seed.to_bytes(8, "little") + peers.to_bytes(8, "little")
-    path = BUILD / f"tests/soak-{name}.bin"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(image)
+    path = with_parameters("calls", f"soak-{name}", seed.to_bytes(8, "little") + peers.to_bytes(8, "little"))
     return Domain(name, memory_mib=16, kernel=path, ramdisk=None, **more)
 
 

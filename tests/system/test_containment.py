@@ -5,9 +5,8 @@ of a loop in each. docs/security.md states the factors. One CPU and -icount: eve
 """
 import re
 
-from machine import BUILD, Domain, Machine
+from machine import Domain, Machine, with_parameters
 
-ROLE_AT = 40
 NEIGHBOUR, ATTACKER = range(2)
 STORMS = (
     "spin sleep timers sgis events console loads fetches undefined hypercalls multicalls tables yields setway firmware"
@@ -18,10 +17,7 @@ LEAST = 0.75
 
 
 def guest(name, role, cpus, **properties):
-    image = bytearray((BUILD / "guests/storm.bin").read_bytes())
-    image[ROLE_AT : ROLE_AT + 8] = role.to_bytes(8, "little")
-    path = BUILD / f"tests/storm-{name}.bin"
-    path.write_bytes(image)
+    path = with_parameters("storm", f"storm-{name}", bytes([role]))
     return Domain(name, cpus=cpus, memory_mib=16, kernel=path, ramdisk=None, **properties)
 
 

@@ -6,12 +6,14 @@ from machine import ARM32, Domain, Machine
 TINY = Domain("domU1", memory_mib=64, kernel=None, ramdisk=None)
 
 
+@pytest.mark.not_on(arm32="it has no such level; test_entered_below_hyp_mode is this one")
 def test_entered_at_el1():
     machine = Machine("entry-el1", [TINY], machine="iommu=smmuv3,virtualization=off")
     with machine:
         machine.expect(r"\(HF\) error: started at EL1; Holdfast must be started at EL2", timeout=30)
 
 
+@pytest.mark.not_on(arm32="it has no such level")
 def test_entered_at_el3():
     with Machine("entry-el3", [TINY], boot="el3", machine="iommu=smmuv3,secure=on") as machine:
         machine.expect(r"\(HF\) error: started at EL3; Holdfast must be started at EL2", timeout=30)

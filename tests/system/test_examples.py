@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, HOLDFAST, ROOT, U_BOOT_RPI, Machine, debian_tree_file
+from machine import BUILD, GUESTS, HOLDFAST, ROOT, U_BOOT_RPI, Machine, debian_tree_file
 
 
 def example(name):
@@ -29,7 +29,7 @@ def up(machine, number, name):
     return console
 
 
-@pytest.mark.not_on(gicv2="the machine that the example names")
+@pytest.mark.not_on(gicv2="the machine that the example names", arm32="the machine that the example names")
 def test_static_partition():
     with example("static-partition") as machine:
         machine.expect(r"d1: partition: started, [^\n]* 128 MiB directly mapped at 0x80000000")
@@ -39,7 +39,7 @@ def test_static_partition():
         machine.expect(r"d1: vcpu0: \w+, CPU 1 of pool own")
 
 
-@pytest.mark.not_on(gicv2="the machine that the example names")
+@pytest.mark.not_on(gicv2="the machine that the example names", arm32="the machine that the example names")
 def test_realtime():
     with example("realtime") as machine:
         machine.expect("guest domU2: userspace up", timeout=120)
@@ -48,7 +48,7 @@ def test_realtime():
     assert missed and not any(int(n, 16) for n in missed), missed
 
 
-@pytest.mark.not_on(gicv2="the machine that the example names")
+@pytest.mark.not_on(gicv2="the machine that the example names", arm32="the machine that the example names")
 def test_shared_memory():
     with example("shared-memory") as machine:
         machine.expect_all([r"\(d2\) port there 0x0000000a", "guest linux: userspace up"], timeout=120)
@@ -58,6 +58,7 @@ def test_shared_memory():
         assert linux.run("tr '\\0' ' ' </proc/device-tree/reserved-memory/xen-shmem@60000000/xen,id") == "mailbox"
 
 
+@pytest.mark.not_on(arm32="the machine that the example names")
 def test_gicv2():
     with example("gicv2") as machine:
         up(machine, 1, "linux").run("grep GIC-0 /proc/interrupts")  # Linux's name of one at EL1
@@ -65,7 +66,7 @@ def test_gicv2():
 
 
 @pytest.mark.xdist_group("nvme.img")
-@pytest.mark.not_on(gicv2="the machine that the example names")
+@pytest.mark.not_on(gicv2="the machine that the example names", arm32="the machine that the example names")
 def test_passthrough():
     (BUILD / "images/nvme.img").touch()
     with open(BUILD / "images/nvme.img", "r+b") as disk:
@@ -106,7 +107,7 @@ bootargs: audit
 source: |
   own: own {{ compatible = "xen,cpupool"; cpupool-cpus = <&{{/cpus/cpu@1}}>; cpupool-sched = "null"; }};
 domains:
-  - {{name: alone, kernel: {BUILD}/guests/idle.bin, memory: 16, source: domain-cpupool = <&own>;}}
+  - {{name: alone, kernel: {GUESTS}/idle.bin, memory: 16, source: domain-cpupool = <&own>;}}
 """
 
 

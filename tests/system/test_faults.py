@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from machine import BUILD, Domain, Machine
+from machine import GUESTS, Domain, Machine
 from test_monitor import Monitor
 from test_smmu import EDU
 from test_static_shm import region
 
 PAIR = 'holdfast,allow-pairs = "neighbour", "victim";'
-CALLS = BUILD / "guests/calls.bin"
+CALLS = GUESTS / "calls.bin"
 # A failure is known by who called whom down to the allocation.
 ORDERED = re.compile(r"\(HF\) fail: no memory here, by order\n\(HF\) call trace:\n((?:\(HF\)   .*\n)+)")
 
@@ -86,7 +86,7 @@ def test_creation_of_a_domain():
     more = {"holdfast,pv-console": True, "nr_spis": "<64>", "holdfast,pci-functions": '"0000:00:02.0"'}
     domains = [
         Domain("neighbour", memory_mib=16, kernel=CALLS, ramdisk=None, nodes=nodes[0]),
-        Domain("victim", cpus=2, memory_mib=4, kernel=BUILD / "guests/idle.bin", ramdisk=None, properties=more, nodes=nodes[1]),
+        Domain("victim", cpus=2, memory_mib=4, kernel=GUESTS / "idle.bin", ramdisk=None, properties=more, nodes=nodes[1]),
     ]
     with Machine("faults-creation", domains, chosen=PAIR, options=EDU) as machine:
         two = Two(machine, "idle guest waits")
@@ -163,7 +163,7 @@ def test_cpus_that_are_not_there():
     loader would put PSCI back into the tree.)"""
     unknown = 'cpus { cpu@77 { device_type = "cpu"; compatible = "arm,cortex-a72"; reg = <0x77>; enable-method = "psci"; }; };\n'
     silent = '/delete-node/ psci;\ncpus { cpu@1 { enable-method = "spin-table"; cpu-release-addr = <0 0x47000000>; }; };\n'
-    guest = Domain("domU1", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
+    guest = Domain("domU1", memory_mib=16, kernel=GUESTS / "idle.bin", ramdisk=None)
     for name, boot, root, line, online in (
         ("unknown", "kernel", unknown, r"error: CPU 2 \(MPIDR 0x77\): CPU_ON failed \(-\d+\); not started", "2 of 3"),
         ("silent", "u-boot", silent, r"error: CPU 1 \(MPIDR 0x1\): did not come up in 1 s; not used", "1 of 2"),

@@ -6,17 +6,11 @@ name. A guest that has wrecked itself all the same is ended, by itself or by its
 import os
 import re
 
-from machine import BUILD, Domain, Machine
-
-SEED_AT = 40
+from machine import Domain, Machine, with_parameters
 
 
 def guest(name, seed):
-    image = bytearray((BUILD / "guests/fuzz.bin").read_bytes())
-    image[SEED_AT : SEED_AT + 8] = seed.to_bytes(8, "little")
-    path = BUILD / f"tests/fuzz-{seed}.bin"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(image)
+    path = with_parameters("fuzz", f"fuzz-{seed}", seed.to_bytes(8, "little"))
     return Domain(name, memory_mib=64, kernel=path, ramdisk=None, properties={"on-reboot": '"destroy"'})
 
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from machine import ARM32, BUILD, GIC, HOLDFAST, ROOT, Machine, qemu_tree
+from machine import ARM32, BUILD, GIC, GUESTS, HOLDFAST, ROOT, Machine, qemu_tree
 
 CONFIG = f"""
 memory: [0x40000000, 0xc0000000]
@@ -12,9 +12,9 @@ holdfast: {{holdfast}}
 device-tree: {{tree}}
 bootargs: audit
 domains:
-  - {{{{name: one, kernel: {BUILD}/guests/evtchn.bin, memory: 16,
+  - {{{{name: one, kernel: {GUESTS}/evtchn.bin, memory: 16,
       source: 'left: evtchn@1 {{{{ compatible = "xen,evtchn-v1"; xen,evtchn = <10 &right>; }}}};'}}}}
-  - {{{{name: two, kernel: {BUILD}/guests/evtchn.bin, memory: 16,
+  - {{{{name: two, kernel: {GUESTS}/evtchn.bin, memory: 16,
       source: 'right: evtchn@1 {{{{ compatible = "xen,evtchn-v1"; xen,evtchn = <20 &left>; }}}};'}}}}
 """
 
@@ -36,6 +36,7 @@ def make_fit(name, cpu, machine, config, **words):
     return command + "\n", ["-device", f"loader,file={image},addr={address},force-raw=on"]
 
 
+@pytest.mark.not_on(arm32="a 64-bit machine; test_fit_image_for_arm32 is this one")
 def test_fit_image():
     """U-Boot's bootm puts every part of it where the tree inside says."""
     command, options = make_fit("fit", "cortex-a72", f"gic-version={GIC},iommu=smmuv3", CONFIG, holdfast=HOLDFAST)
@@ -59,11 +60,9 @@ domains:
 
 @pytest.mark.not_on(gicv2="a 32-bit machine")
 def test_fit_image_for_arm32():
-    # Where QEMU has PCI's configuration space when firmware runs first, also in the tree made without.
     machine = "gic-version=2,highmem-ecam=off"
     command, options = make_fit("fit32", "cortex-a15", machine, CONFIG32, holdfast=ARM32["holdfast"])
-    hardware = ARM32 | {"machine": "highmem-ecam=off"}
-    with Machine("fit32-boot", [], boot="u-boot", options=options, u_boot_commands=command, **hardware) as machine:
+    with Machine("fit32-boot", [], boot="u-boot", options=options, u_boot_commands=command, **ARM32) as machine:
         machine.expect(r"\(HF\) 1 of 1 domains started")
         machine.expect(r"\(d1\) zImage runs")
         assert machine.wait_exit() == 0
@@ -74,7 +73,7 @@ memory: [0x40000000, 0xc0000000]
 holdfast: {HOLDFAST}
 bootargs: audit
 domains:
-  - {{name: one, kernel: {BUILD}/guests/raw.bin, memory: 16}}
+  - {{name: one, kernel: {GUESTS}/raw.bin, memory: 16}}
 """
 
 

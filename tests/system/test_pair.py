@@ -3,10 +3,9 @@ import re
 
 import pytest
 
-from machine import ARM32, BUILD, ROOT, Domain, Machine
+from machine import GUESTS, ROOT, Domain, Machine
 
-IMAGE = BUILD / "guests/pair.bin"
-IMAGE32 = BUILD / "guests/a32/pair.bin"
+IMAGE = GUESTS / "pair.bin"
 TESTS = {
     name
     for file in (ROOT / "tests/guests/pair").glob("*.c")
@@ -27,32 +26,22 @@ def channels(number):
     )
 
 
-def pair(vcpus, image=IMAGE):
+def pair(vcpus):
     return [
         Domain(
-            f"domU{n}", cpus=vcpus, memory_mib=64, kernel=image, ramdisk=None,
+            f"domU{n}", cpus=vcpus, memory_mib=64, kernel=IMAGE, ramdisk=None,
             properties={"nr_spis": "<64>"}, nodes=channels(n),
         )
         for n in (1, 2)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("cpus, vcpus", [(1, 1), pytest.param(2, 2, marks=pytest.mark.gicv2), (4, 2)], ids=lambda n: str(n))
+@pytest.mark.parametrize("cpus, vcpus", [(1, 1), pytest.param(2, 2, marks=[pytest.mark.gicv2, pytest.mark.arm32]), (4, 2)], ids=lambda n: str(n))
 def test_pair(cpus, vcpus):
     """All tests in both domains, in each of the second one's three lives (one, with one vCPU)."""
-    third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
-    run_pair(f"pair-{vcpus}on{cpus}", pair(vcpus) + [third], 3 if vcpus > 1 else 1, smp=cpus)
-
-
-@pytest.mark.not_on(gicv2="a 32-bit machine")
-def test_pair_arm32():
-    """The same with 32-bit guests; the third is one more of them, which waits for the other two."""
-    third = Domain("domU3", memory_mib=64, kernel=IMAGE32, ramdisk=None, properties={"nr_spis": "<64>"})
-    run_pair("pair-arm32", pair(2, IMAGE32) + [third], 3, smp=2, **ARM32)
-
-
-def run_pair(name, domains, lives, **hardware):
-    with Machine(name, domains, chosen=ALLOWED, **hardware) as machine:
+    third = Domain("domU3", memory_mib=16, kernel=GUESTS / "idle.bin", ramdisk=None)
+    lives = 3 if vcpus > 1 else 1
+    with Machine(f"pair-{vcpus}on{cpus}", pair(vcpus) + [third], smp=cpus, chosen=ALLOWED) as machine:
         machine.expect(rf"DONE well after {lives} lives", timeout=60)
         machine.expect(r"\(HF\) d1: domU1: powered off", timeout=30)
         log = machine.log()
@@ -70,7 +59,7 @@ def run_pair(name, domains, lives, **hardware):
 def test_privileged():
     """The first domain maps a page of the second one, which ends twice with it still mapped, and makes event
     channels there."""
-    third = Domain("domU3", memory_mib=16, kernel=BUILD / "guests/idle.bin", ramdisk=None)
+    third = Domain("domU3", memory_mib=16, kernel=GUESTS / "idle.bin", ramdisk=None)
     domains = pair(2) + [third]
     domains[0].properties["capabilities"] = '"control"'
     with Machine("pair-privileged", domains, smp=2) as machine:

@@ -5,11 +5,10 @@ import re
 
 import pytest
 
-from machine import BUILD, GIC, ROOT, Domain, Machine
+from machine import BUILD, GIC, INITRD_DEVICES, ROOT, Domain, Machine
 
 # The whole PCI host bridge of QEMU's machine.
 BRIDGE = (ROOT / "dts/pci-bridge.dts").read_text(encoding="ascii")
-INITRD_DEVICES = BUILD / "images/initrd-devices.gz"
 MIB = 1 << 20
 # Beside the distributor: the ITS, or the hypervisor's control interface and the GICv2m frame.
 MORE_OF_GIC = [0x8080000] if GIC == "3" else [0x8030000, 0x8020000]

@@ -3,16 +3,15 @@ import re
 
 import pytest
 
-from machine import BUILD, Domain, Machine
+from machine import INITRD_PEERS, Domain, Machine
 
-INITRD = BUILD / "images/initrd-peers.gz"
 MESSAGES = 200
 
 
 @pytest.mark.gicv2
 def test_two_linux_domains_talk():
     domains = [
-        Domain(name, ramdisk=INITRD, properties={"xen,enhanced": True}) for name in ("domU1", "domU2")
+        Domain(name, ramdisk=INITRD_PEERS, properties={"xen,enhanced": True}) for name in ("domU1", "domU2")
     ]
     pairs = 'holdfast,allow-pairs = "domU1", "domU2";\n'
     with Machine("peers", domains, chosen=pairs) as machine:

@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from machine import ARM32, BUILD, GIC, ROOT, Domain, Machine
+from machine import ARM32, BUILD, CPU, CPUS, GIC, GUESTS, ROOT, VARIANT, Domain, Machine
 
-IMAGE = BUILD / "guests/selftest.bin"
+IMAGE = GUESTS / "selftest.bin"
 IMAGE32 = BUILD / "guests/a32/selftest.bin"
 SOURCES = ROOT / "tests/guests/selftest"
 
@@ -19,7 +19,8 @@ def names(architecture):
     }
 
 
-NAMES, NAMES32 = names("arm64"), names("arm32")
+NAMES32 = names("arm32")
+NAMES = NAMES32 if VARIANT == "on-arm32-" else names("arm64")
 # Tests of what one version of the interrupt controller has and the other has not.
 FOR_GIC = {
     version: set().union(
@@ -36,7 +37,8 @@ FOR_GIC = {
 }
 OF_THE_OTHER_GIC = FOR_GIC[3 if GIC == "2" else 2]
 # Tests of instructions that a processor lacks.
-LACKING = {"cortex-a53": {"mmio_newer_loads"}, "cortex-a72": {"mmio_newer_loads"}, "max": set()}
+LACKING = {cpu: {"mmio_newer_loads"} & NAMES[1] for cpu in ("cortex-a53", "cortex-a72")}
+LACKING |= {cpu: set() for cpu in ("max", "cortex-a7", "cortex-a15")}
 # Tests of a grant table that may change to version 2, and those of one that may not.
 VERSION_2 = {name for name in NAMES[1] | NAMES[2] if name.startswith("status_frames_")}
 VERSION_1 = {"physmap_grant_version_1_only"}
@@ -54,7 +56,7 @@ def run_selftest(name, vcpus, cpus, properties, image=IMAGE, **hardware):
     return {word: set(re.findall(rf"{word} (\w+)", log)) for word in ("PASS", "SKIP")}
 
 
-@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a72", "max"])
+@pytest.mark.parametrize("cpu", CPUS)
 @pytest.mark.parametrize(
     "vcpus, cpus", [(1, 1), (2, 1), (2, 2), (4, 2)], ids=lambda n: str(n)
 )
@@ -67,6 +69,7 @@ def test_selftest(cpu, vcpus, cpus):
     assert said["PASS"] == (NAMES[1] | NAMES[2]) - skipped
 
 
+@pytest.mark.not_on(arm32="a 64-bit machine")
 @pytest.mark.parametrize("vcpus, cpus", [(1, 1), (4, 2)], ids=lambda n: str(n))
 def test_selftest_gicv2(vcpus, cpus):
     said = run_selftest(
@@ -89,10 +92,18 @@ def test_selftest_arm32(vcpus, cpus, memory):
     assert said["PASS"] == (NAMES32[1] | NAMES32[2]) - skipped
 
 
+@pytest.mark.not_on(arm32="a 64-bit machine")
+def test_selftest_of_32_bits():
+    """What a 32-bit guest sees on a 64-bit machine: four vCPUs on two CPUs."""
+    said = run_selftest("selftest-of-32-bits", 4, 2, {"nr_spis": "<64>"}, IMAGE32)
+    assert said["SKIP"] == VERSION_2 | OF_THE_OTHER_GIC
+    assert said["PASS"] == (NAMES32[1] | NAMES32[2]) - said["SKIP"]
+
+
 def test_selftest_grant_version_2():
     properties = {"nr_spis": "<64>", "max_grant_version": "<2>"}
     said = run_selftest("selftest-version-2", 2, 2, properties)
-    assert said["SKIP"] == LACKING["cortex-a72"] | VERSION_1 | OF_THE_OTHER_GIC
+    assert said["SKIP"] == LACKING[CPU] | VERSION_1 | OF_THE_OTHER_GIC
     assert said["PASS"] >= VERSION_2
 
 
@@ -102,7 +113,7 @@ def test_selftest_on_two_threads():
     domain = Domain(
         "domU1", cpus=4, memory_mib=64, kernel=IMAGE, ramdisk=None, properties={"nr_spis": "<64>"}
     )
-    with Machine("selftest-threads", [domain], cpu="max", smp=2, icount=False) as machine:
+    with Machine("selftest-threads", [domain], cpu=CPUS[-1], smp=2, icount=False) as machine:
         machine.expect(r"DONE passed \d+ failed \d+ skipped \d+", timeout=200)
         log = machine.log()
     assert "panic" not in log

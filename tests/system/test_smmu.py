@@ -10,9 +10,9 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, GIC, PATIENCE, ROOT, Domain, Machine
+from machine import BUILD, CPUS, ELF, GIC, GUESTS, PATIENCE, ROOT, VARIANT, WORD, Domain, Machine
 
-MONITOR = BUILD / "guests/monitor.bin"
+MONITOR = GUESTS / "monitor.bin"
 BRIDGE = (ROOT / "dts/pci-bridge.dts").read_text(encoding="ascii")
 ECAM, WINDOW = 0x10000000, 0x23000000  # as the guest sees them
 RAM = 0x40000000
@@ -133,8 +133,11 @@ def guests(number=1, memory_mib=64, **more):
 
 def start(name, domains=None, options=EDU, shift=4, **more):
     """A slow machine, since a copy of the device takes a tenth of a second however fast that is."""
-    options = list(options) + ["-icount", f"shift={shift},sleep=off"]
-    return Machine(f"smmu-{name}", domains or guests(), options=options, icount=False, **more)
+    options, domains = list(options) + ["-icount", f"shift={shift},sleep=off"], domains or guests()
+    if VARIANT == "on-arm32-" and more.get("boot") == "u-boot":  # the configuration space is elsewhere, of 16 buses
+        for old, new in (("0x40 0x10000000 0 0x1", "0 0x3f000000 0 0x0"), ("0x10000000 0 0x1", "0x10000000 0 0x0"), ("0xff>", "0xf>")):
+            domains[0].devices = domains[0].devices.replace(old, new)
+    return Machine(f"smmu-{name}", domains, options=options, icount=False, **more)
 
 
 def up(machine, number=1):
@@ -155,7 +158,7 @@ MODES = ["iommu=mirror", "iommu=shared", "iommu-coherent=no"]
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("cpu", ["cortex-a53", "cortex-a72", "max"])
+@pytest.mark.parametrize("cpu", CPUS)
 def test_reaches_its_memory(cpu, mode):
     """Blocks of a gigabyte and of 2 MiB, and pages; a page that was given up and one that came back."""
     name = f"reach-{cpu}-{mode.replace('=', '-')}"
@@ -427,7 +430,10 @@ BRIDGES = {
 }
 
 
-@pytest.mark.parametrize("kind, bus, slot", [("root-port", 1, 0), ("root-port", 0x41, 0), ("pci", 2, 5)])
+OF_256 = pytest.mark.not_on(arm32="16 buses with U-Boot")
+
+
+@pytest.mark.parametrize("kind, bus, slot", [("root-port", 1, 0), pytest.param("root-port", 0x41, 0, marks=OF_256), ("pci", 2, 5)])
 def test_streams_behind_bridges(kind, bus, slot):
     """Streams follow the bus numbers the guest gives; behind a PCI bridge all have the bridge's."""
     with start(f"{kind}-{bus:x}", options=BRIDGES[kind], boot="u-boot") as machine:
@@ -559,12 +565,11 @@ class Debugger:
         return int.from_bytes(bytes.fromhex(self.ask(f"p{number:x}")), "little")
 
     def set_register(self, number, value):
-        assert self.ask(f"P{number:x}={value.to_bytes(8, 'little').hex()}") == "OK"
+        assert self.ask(f"P{number:x}={value.to_bytes(WORD, 'little').hex()}") == "OK"
 
 
 def address_of(function):
-    elf = ROOT / os.environ.get("HF_ELF", "build/arm64/holdfast.elf")
-    listing = subprocess.run(["nm", elf], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(["nm", ELF], check=True, capture_output=True, text=True).stdout
     return int(re.search(rf"^(\w+) [tT] {function}$", listing, re.MULTILINE).group(1), 16)
 
 
@@ -573,7 +578,7 @@ def refuse_next_command(debugger):
     at = address_of("put_command")
     assert debugger.ask(f"Z1,{at:x},4") == "OK"
     assert debugger.ask("c").startswith("T")
-    debugger.set_register(1, 0xFF)
+    debugger.set_register(1 if WORD == 8 else 2, 0xFF)
     assert debugger.ask(f"z1,{at:x},4") == "OK"
 
 

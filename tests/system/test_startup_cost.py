@@ -3,7 +3,7 @@ first one. One CPU, one instruction each nanosecond; a processor that has no ins
 memory, which would hide what is done."""
 import re
 
-from machine import BUILD, Domain, Machine
+from machine import GUESTS, Domain, Machine
 
 # 400,000 is the promise. Clearing the page information of a GiB, 64 bytes at a time, takes 360,000.
 PER_GIB = 10_000
@@ -12,7 +12,7 @@ TICK = 16  # instructions: the counter runs at 62.5 MHz
 
 def first_instruction(gib):
     """How many instructions have run when the guest starts on a machine of that size."""
-    domain = Domain("clock", memory_mib=16, kernel=BUILD / "guests/clock.bin", ramdisk=None)
+    domain = Domain("clock", memory_mib=16, kernel=GUESTS / "clock.bin", ramdisk=None)
     machine = Machine(
         f"startup-{gib}g", [domain], cpu="cortex-a72", smp=1, memory=f"{gib}G", icount=False
     )

@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 
-from machine import BUILD, ROOT, Domain, Machine
+from machine import GUESTS, ROOT, Domain, Machine
 
 spec = importlib.util.spec_from_file_location("trace", ROOT / "scripts/trace.py")
 decoder = importlib.util.module_from_spec(spec)
@@ -12,7 +12,7 @@ spec.loader.exec_module(decoder)
 
 
 def bare(name, image, **more):
-    return Domain(name, memory_mib=16, kernel=BUILD / "guests" / image, ramdisk=None, **more)
+    return Domain(name, memory_mib=16, kernel=GUESTS / image, ramdisk=None, **more)
 
 
 def timeline(path):

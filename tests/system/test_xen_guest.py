@@ -1,9 +1,10 @@
 """Stock Linux as a guest that knows of Xen (xen,enhanced), and the ends a guest can ask for."""
 import re
+import struct
 
 import pytest
 
-from machine import BUILD, INITRD_STRESS, LINUX, LINUX_BACKPORTS, Domain, Machine
+from machine import GUESTS, INITRD_STRESS, LINUX, LINUX_BACKPORTS, Domain, Machine, with_parameters
 
 KERNELS = {"6.1": LINUX, "6.12": LINUX_BACKPORTS}
 XEN_MEMORY = "/sys/devices/system/xen_memory/xen_memory0"
@@ -192,7 +193,7 @@ def test_console_by_hypercall():
     domain = Domain(
         "domU1",
         memory_mib=16,
-        kernel=BUILD / "guests/console_io.bin",
+        kernel=GUESTS / "console_io.bin",
         ramdisk=None,
         properties={"vpl011": None},
     )
@@ -229,12 +230,8 @@ def test_early_console_by_hypercall():
     ],
 )
 def test_shutdown_reasons(reason, latched, end):
-    image = bytearray((BUILD / "guests/shutdown.bin").read_bytes())
-    image[32:36] = reason.to_bytes(4, "little")
-    image[36:40] = (0 if latched is None else latched + 1).to_bytes(4, "little")
-    file = BUILD / f"tests/shutdown-{reason}-{latched}.bin"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(image)
+    words = struct.pack("<II", reason, 0 if latched is None else latched + 1)
+    file = with_parameters("shutdown", f"shutdown-{reason}-{latched}", words)
     domain = Domain("domU1", memory_mib=16, kernel=file, ramdisk=None)
     with Machine(f"shutdown-{reason}-{latched}", [domain]) as machine:
         machine.expect("guest shuts itself down")

@@ -52,7 +52,8 @@ void backtrace_of_stack(uintptr_t base, uintptr_t top, uintptr_t outer_fp) {
     uintptr_t called[16];
     unsigned n = 0;
 
-    for (uintptr_t at = ALIGN_DOWN(top, FRAME_ALIGN) - FRAME_ALIGN; at >= base && hyp_readable(at);
+    /* Not at the base: a record may begin below its address (frame_record.h). */
+    for (uintptr_t at = ALIGN_DOWN(top, FRAME_ALIGN) - FRAME_ALIGN; at > base && hyp_readable(at);
          at -= FRAME_ALIGN) {
         const volatile uintptr_t *rec = (const volatile uintptr_t *)at;
         uintptr_t lr = frame_caller(rec);

@@ -15,8 +15,8 @@
 struct vcpu_info vcpu_infos[MAX_CPUS];
 bool registered[MAX_CPUS];
 
-#define SEED (*(volatile uint64_t *)(RAM + 40))
-#define PEERS (*(volatile uint64_t *)(RAM + 48)) /* whose grants are mapped, and who gets ours */
+#define SEED PARAMETER(0)
+#define PEERS PARAMETER(1) /* whose grants are mapped, and who gets ours */
 static uint64_t *const mine = (uint64_t *)(RAM + 0xc00000UL);
 #define WORDS 8192
 

@@ -272,7 +272,7 @@ static void questions(void) {
 
 /* Goes through all of the guest's memory. */
 static void caches(void) {
-    __asm__ volatile("dc cisw, %0\n\tdsb sy" ::"r"(0UL) : "memory");
+    CLEAN_BY_SET_AND_WAY();
 }
 
 const struct operation operations[] = {

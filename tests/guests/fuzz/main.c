@@ -7,7 +7,6 @@
  */
 #include "../selftest/evtchn.h"
 
-#define SEED_AT 40 /* in the image's header, a reserved word: test_fuzz.py writes it */
 #define OPERATIONS 30000
 #define REPORT 5000
 #define CHECKS 40
@@ -47,7 +46,7 @@ static uint64_t some_number(void) {
         return below(16);
     case 2:
         bit = below(64);
-        return bit == 18 || bit == 30 ? bit : (1UL << bit) - below(2); /* where this guest is */
+        return bit == 18 || bit == 30 ? bit : BIT(bit) - below(2); /* where this guest is */
     case 3:
         return some_frame();
     case 4:
@@ -206,17 +205,39 @@ static void access(void) {
 }
 
 /*
- * MRS of any register. MSR of those of debug, performance monitors, timers, and of what belongs to
- * EL2 and EL3; not of those that this guest stands on.
+ * A read of any register. A write of those of debug, performance monitors, timers, and of what belongs to
+ * the hypervisor and to firmware; not of those that this guest stands on.
  */
-static void system_register(void) {
+#ifdef __aarch64__
+#define HVC(tag) (0xd4000002 | (tag) << 5)
+#define SMC(tag) (0xd4000003 | (tag) << 5)
+static uint32_t some_register(void) {
     uint32_t read = (uint32_t)below(2), op0 = 2 + (uint32_t)below(2), op1 = (uint32_t)below(8);
     uint32_t crn = (uint32_t)below(16), rest = (uint32_t)below(128) << 5;
-    uint64_t r[4] = {some_number(), 0, 0, 0};
 
     if (!read && op0 == 3 && op1 < 4 && crn != 9 && crn != 11 && crn != 14 && crn != 15)
         crn = 9;
-    TRY(run_word(0xd5000000 | read << 21 | op0 << 19 | op1 << 16 | crn << 12 | rest, r));
+    return 0xd5000000 | read << 21 | op0 << 19 | op1 << 16 | crn << 12 | rest;
+}
+#else
+#define HVC(tag) (0xe1400070 | ((tag) >> 4) << 8 | ((tag) & 15))
+#define SMC(tag) (0xe1600070 | ((tag) & 15))
+static uint32_t some_register(void) {
+    uint32_t read = (uint32_t)below(2), cp = 14 + (uint32_t)below(2), crn = (uint32_t)below(16);
+    uint32_t crm = (uint32_t)below(16), op1 = (uint32_t)below(8), op2 = (uint32_t)below(8);
+
+    if (!below(8)) /* of 64 bits */
+        return 0xec410000 | read << 20 | cp << 8 | op1 << 4 | (read || cp == 14 ? crm : 14);
+    if (!read && cp == 15 && crn != 9 && crn != 11 && crn != 14 && crn != 15)
+        crn = 9;
+    return 0xee000010 | read << 20 | op1 << 21 | crn << 16 | cp << 8 | op2 << 5 | crm;
+}
+#endif
+
+static void system_register(void) {
+    uint64_t r[4] = {some_number(), 0, 0, 0};
+
+    TRY(run_word(some_register(), r));
 }
 
 /* HVC and SMC with any number; not those that stop this guest or its CPU. */
@@ -229,7 +250,7 @@ static void firmware(void) {
         r[0] = below(2) ? 0x80000000 + below(3) : some_number() << 32;
     if (tag)
         r[2] = below(8); /* how many of something, maybe; the number is that of the last hypercall */
-    TRY(run_word((below(2) ? 0xd4000002 : 0xd4000003) | tag << 5, r));
+    TRY(run_word(below(2) ? HVC(tag) : SMC(tag), r));
 }
 
 /* The domain ends when it has not asked for so many seconds more for so long. */
@@ -306,7 +327,7 @@ void cpu_main(uint64_t number) {
     nr_cpus = 1;
     gic_init_cpu();
     gic_reset();
-    state = *(volatile uint64_t *)(RAM + SEED_AT);
+    state = PARAMETER(0);
     if (state)
         misbehave();
     else

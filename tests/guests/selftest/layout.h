@@ -3,6 +3,13 @@
 #ifndef LAYOUT_H
 #define LAYOUT_H
 
+/* 16 bytes of the image's header that tests write to. */
+#ifdef __aarch64__
+#define PARAMETERS_AT 40
+#else
+#define PARAMETERS_AT 48
+#endif
+
 #define GICD 0x03001000
 #define GICR 0x03020000
 #define VPL011 0x22000000

@@ -63,6 +63,7 @@ void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ---- the processor: asm of it is in processor.h, of either architecture ---- */
 
+#define PARAMETER(n) (((volatile uint64_t *)(RAM + PARAMETERS_AT))[n])
 #define FIELD(value, high, low) (((value) >> (low)) & ((2ULL << ((high) - (low))) - 1))
 #define BIT(n) (1ULL << (n))
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

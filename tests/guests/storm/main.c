@@ -2,12 +2,11 @@
  * Storms: a guest that does one thing over and over, another every period of the machine's counter, on
  * all its vCPUs and with interrupts masked; and its neighbour, who counts the rounds of a loop that it
  * has time for in each period. The machine's counter tells both which storm it is: no word passes
- * between them. A word in the image's header says who is who.
+ * between them. A word in the image's header says who is who (test_containment.py).
  */
 #include "../selftest/evtchn.h"
 #include "../selftest/physmap.h"
 
-#define ROLE_AT 40 /* in the image's header, a reserved word: test_containment.py writes it */
 enum { NEIGHBOUR, ATTACKER };
 #define SGI 1
 #define PERIOD_SHIFT 23 /* of ticks: 134 ms at 62.5 MHz, 26 time slices */
@@ -60,7 +59,7 @@ static void fetch_nothing(void) {
     TRY(((void (*)(void))NOTHING_NORMAL)());
 }
 static void undefined(void) {
-    TRY(__asm__ volatile("mrs x0, pmcr_el0" ::: "x0"));
+    TRY(READ_DENIED());
 }
 static void hypercalls(void) {
     xen_version(XENVER_version, 0);
@@ -83,7 +82,7 @@ static void yields(void) {
     sched_op(SCHEDOP_yield, 0);
 }
 static void set_way(void) {
-    __asm__ volatile("dc cisw, %0" : : "r"(0UL) : "memory");
+    CLEAN_BY_SET_AND_WAY();
 }
 static void firmware(void) {
     hvc(PSCI_VERSION, 0, 0, 0);
@@ -178,7 +177,7 @@ void cpu_main(uint64_t number) {
     nr_cpus = gic_probe();
     gic_init_cpu();
     gic_reset();
-    if (*(volatile uint64_t *)(RAM + ROLE_AT) == ATTACKER)
+    if (PARAMETER(0) == ATTACKER)
         begin_attack();
     else
         work();

@@ -19,8 +19,30 @@ unsigned cpu_number(void) {
 DEFINE_CALL(hvc)
 DEFINE_CALL(smc)
 
+/* ---- one instruction ---- */
+
+void probe(uint32_t r[4]);
+extern uint32_t probe_slot[];
+__asm__(".text\n.balign 4\nprobe:\n\tpush {r0, lr}\n\tldm r0, {r0-r3}\nprobe_slot:\n\tnop\n\t"
+        "ldr r12, [sp]\n\tstm r12, {r0-r3}\n\tpop {r0, pc}\n");
+
+void run_word(uint32_t word, uint64_t r[4]) {
+    uint32_t now[4] = {(uint32_t)r[0], (uint32_t)r[1], (uint32_t)r[2], (uint32_t)r[3]};
+
+    *(volatile uint32_t *)probe_slot = word;
+    __asm__ volatile("mcr p15, 0, %0, c7, c11, 1\n\tdsb\n\t" /* DCCMVAU */
+                     "mcr p15, 0, %0, c7, c5, 1\n\tmcr p15, 0, %0, c7, c5, 6\n\tdsb\n\tisb" /* ICIMVAU, BPIALL */
+                     ::"r"(probe_slot)
+                     : "memory");
+    probe(now);
+    for (unsigned i = 0; i < 4; i++)
+        r[i] = now[i];
+}
+
 /* ---- exceptions ---- */
 
+#define SUPERVISOR 0x13
+#define SUPERVISOR_MASKED 0x1d3
 enum vector { UNDEFINED = 1, PREFETCH_ABORT = 3, DATA_ABORT = 4, IRQ = 6 };
 
 /* As an arm64 syndrome has it: class, length, direction, and the fault status that LPAE shares with it. */
@@ -49,6 +71,9 @@ void exception(struct frame *f, unsigned vector) {
     struct cpu *c = me();
     struct caught now;
 
+    /* QEMU 10's 64-bit processors lose the SPSR that a hypervisor gives with an exception. All runs in this mode. */
+    if ((f->cpsr & 0x1f) != SUPERVISOR)
+        f->cpsr = SUPERVISOR_MASKED;
     if (vector == IRQ) {
         take_irq();
         return;

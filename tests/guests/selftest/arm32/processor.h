@@ -84,6 +84,14 @@ DEFINE_CP15_64(ICC_SGI0R_EL1, 2, c12)
 #define SIMD_STORE(at)                                                                             \
     __asm__ volatile(".fpu vfpv3\n\tvstmia %0, {d0-d15}" ::"r"(at) : "memory")
 
+/* What a guest may not do: a performance counter's register; and what costs the hypervisor time. */
+#define READ_DENIED() __asm__ volatile("mrc p15, 0, r0, c9, c12, 0" ::: "r0")
+#define CLEAN_BY_SET_AND_WAY()                                                                     \
+    __asm__ volatile("mcr p15, 0, %0, c7, c14, 2\n\tdsb sy" ::"r"(0) : "memory")
+
+/* One instruction, with r0 to r3 from r[]. */
+void run_word(uint32_t word, uint64_t r[4]);
+
 #define REGISTER_BITS 32
 /* PSCI's functions that have a 64-bit and a 32-bit form. */
 #define PSCI_CPU_SUSPEND 0x84000001

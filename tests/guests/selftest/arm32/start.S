@@ -16,6 +16,7 @@
     .word 0x016f2818 /* zImage: magic, */
     .word 0          /* start: anywhere, */
     .word file_size
+    .fill 16, 1, 0   /* PARAMETERS_AT */
 
     /* To where it was linked. */
     .global start
@@ -122,6 +123,7 @@ taken:
 
     .data
     .balign 4096
+    .global page_table
 page_table:
     .word LOW(0, 0, 0), NO_FETCH
     .word LOW(RAM, 1, 0), 0

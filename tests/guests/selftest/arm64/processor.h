@@ -44,6 +44,10 @@
 #define SIMD_LOAD(at) SIMD_PAIRS("ldp", at)
 #define SIMD_STORE(at) SIMD_PAIRS("stp", at)
 
+/* What a guest may not do: a performance counter's register; and what costs the hypervisor time. */
+#define READ_DENIED() __asm__ volatile("mrs x0, pmcr_el0" ::: "x0")
+#define CLEAN_BY_SET_AND_WAY() __asm__ volatile("dc cisw, %0\n\tdsb sy" ::"r"(0UL) : "memory")
+
 #define REGISTER_BITS 64
 /* PSCI's functions that have a 64-bit and a 32-bit form. */
 #define PSCI_CPU_SUSPEND 0xc4000001
