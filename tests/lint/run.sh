@@ -74,6 +74,7 @@ shell_parses() {
 check format format
 check floors /usr/bin/python3 tests/lint/floors.py "$arch"
 check messages /usr/bin/python3 tests/lint/messages.py
+check named_tests /usr/bin/python3 tests/lint/named_tests.py
 check headers headers_alone
 check cppcheck cpp_check
 check tidy tidy
