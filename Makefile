@@ -331,16 +331,11 @@ run: build/setup-run.mk $(B)/holdfast.bin $(RUN_FILES)
 
 # --- testing ----------------------------------------------------------------
 
-# In this order, also with -j; the first that fails ends it.
+# First all that needs no machine but the bench's, beside each other with -j; the first that fails ends it.
 .PHONY: test
 test: build/setup-test.mk
 	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory tools
-	@$(MAKE) --no-print-directory model MODEL_SEED=1
-	@$(MAKE) --no-print-directory fuzz
-	@$(MAKE) --no-print-directory lint
-	@$(MAKE) --no-print-directory bench-gate
+	@$(MAKE) --no-print-directory -O MODEL_SEED=1 unit tools model fuzz lint bench-gate system-files
 	@$(MAKE) --no-print-directory system
 	$(if $(TESTS),,@tests/matrix.py $(ARCH) && tests/schema.py && tests/quotes.py)
 
@@ -495,17 +490,17 @@ arm32:
 # in the environment runs all on a GICv2, HF_ARCH=arm32 on a 32-bit machine, but for those marked not_on(it).
 PYTEST = HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
     $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup --tb=short tests/system
-SYSTEM_NEEDS := arm32 $(KERNEL_ARMHF) $(INITRDS_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
+.PHONY: system system-files
+system-files: arm32 $(KERNEL_ARMHF) $(INITRDS_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
     $(F)/u-boot-rpi/.complete $(F)/u-boot-sunxi/.complete $(TRUSTED_FIRMWARE) guests
-.PHONY: system
-system: $(SYSTEM_NEEDS)
+system: system-files
 	@$(PYTEST) $(TESTS)
 	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_GIC=2 $(PYTEST) -m gicv2)
 	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_ARCH=arm32 $(PYTEST) -m arm32)
 
 # All on a GICv2 or on a 32-bit machine, and a record of it for README.md.
 .PHONY: system-gicv2 system-arm32
-system-gicv2 system-arm32: system-%: $(SYSTEM_NEEDS)
+system-gicv2 system-arm32: system-%: system-files
 	@HF_LOGS=whole- $(if $(filter gicv2,$*),HF_GIC=2,HF_ARCH=arm32) $(PYTEST) --junitxml=build/tests/whole-$*.xml $(TESTS)
 	$(if $(TESTS),,@tests/matrix.py whole $*)
 
@@ -671,8 +666,8 @@ build/bench/count.so: tests/bench/count.c build/setup-test.mk
 BENCH_ENV = HF_IMAGE=build/$(ARCH)-release/holdfast.bin HF_ELF=build/$(ARCH)-release/holdfast.elf \
     NM=$(NM) PYTHONDONTWRITEBYTECODE=1 $(PYTHON)
 .PHONY: bench bench-trace bench-build bench-gate bench-baseline
-# Figures are comparable only if one compiler made them.
-bench-build: build/setup-test.mk
+# Figures are comparable only if one compiler made them. The guests' common objects are made here, for `guests` does so too.
+bench-build: build/setup-test.mk $(RUNTIME_OBJS)
 	@$(MAKE) --no-print-directory DEBUG=0 LLVM= CROSS_COMPILE=aarch64-linux-gnu- \
 	    all $(BENCH).bin build/bench/count.so
 bench: bench-build $(F)/xen/.complete
