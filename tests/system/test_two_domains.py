@@ -9,7 +9,7 @@ from machine import Domain, Machine
 
 @pytest.fixture(scope="module")
 def machine():
-    domains = [Domain("domU1", cpus=2, memory_mib=512), Domain("domU2")]
+    domains = [Domain("domU1", cpus=2, memory_mib=512), Domain("domU2", quick=False)]
     with Machine("two-domains", domains, boot="u-boot") as started:
         yield started
 
