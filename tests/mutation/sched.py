@@ -27,7 +27,7 @@ MUTANTS = [
     (SCHED, "    bool runs = prev != &rq->idle && prev->state == VCPU_RUNNABLE;", "    bool runs = prev != &rq->idle;"),
     (SCHED, "v->state = VCPU_STARTING;", ";"),
     (SCHED, "if (v->on_cpu || !cpupool_allows", "if (!cpupool_allows"),
-    (SCHED, "rq_idle(rq) || v->on_cpu ? v->cpu", "rq_idle(rq) ? v->cpu"),
+    (SCHED, "stays = v->on_cpu || ", "stays = "),
     # nobody leaves the CPU
     (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (next", "    if (next"),
     (SCHED, "    if (end != ~0ULL)\n        timer_set(&rq->slice, end);\n    if (first && !go", "    if (first && !go"),
