@@ -1,15 +1,19 @@
 /*
  * A guest that does what comes to its mind: hypercalls with arguments at random, loads and stores at
- * devices and at nothing, system registers and instructions, HVC and SMC. What it does follows from
- * the seed in its image's header; with seed 0 it is the neighbour, who computes a checksum of its
- * memory again and again. It spares only itself: what would end it or take its code away is left
- * out, and should it stand still all the same, a watchdog of its domain ends it.
+ * devices and at nothing, system registers and instructions, HVC and SMC, and copies by a device when
+ * it has one. What it does follows from the seed in its image's header; with seed 0 it is the
+ * neighbour, who computes a checksum of its memory again and again. It spares only itself: what would
+ * end it or take its code away is left out, and should it stand still all the same, a watchdog of its
+ * domain ends it.
  */
 #include "../selftest/evtchn.h"
 
+/* QEMU's edu device, in slot 2 of its own PCI bus. */
+#define EDU_CONFIG 0x10010000UL
+#define EDU_BAR 0x23000000UL
+#define EDU_BUFFER 0x40000
 #define OPERATIONS 30000
 #define REPORT 5000
-#define CHECKS 40
 #define WATCHDOG_SECONDS 2
 #define HYPERCALL_TAG 0xea1u
 
@@ -253,6 +257,30 @@ static void firmware(void) {
     TRY(run_word(below(2) ? HVC(tag) : SMC(tag), r));
 }
 
+/*
+ * The device copies between its buffer and some page, while this goes on. What was done to its
+ * configuration space meanwhile is put right first.
+ */
+static uint64_t copies;
+
+static void copy_once(void) {
+    uint64_t at = some_argument(), size = 1 + below(4096 - at % 4096);
+    uint64_t in_buffer = EDU_BUFFER + below(4097 - size);
+    uint64_t busy = 1;
+    bool store = below(2);
+
+    TRY(write32(EDU_CONFIG + 0x10, EDU_BAR));
+    TRY(write32(EDU_CONFIG + 4, 6)); /* its memory, and DMA */
+    TRY(busy = read64(EDU_BAR + 0x98));
+    if (busy & 1)
+        return;
+    TRY(write64(EDU_BAR + 0x80, store ? in_buffer : at));
+    TRY(write64(EDU_BAR + 0x88, store ? at : in_buffer));
+    TRY(write64(EDU_BAR + 0x90, size));
+    TRY(write64(EDU_BAR + 0x98, store ? 3 : 1));
+    copies++;
+}
+
 /* The domain ends when it has not asked for so many seconds more for so long. */
 static void watch(void) {
     static struct sched_watchdog dog;
@@ -263,11 +291,14 @@ static void watch(void) {
 }
 
 static void misbehave(void) {
+    bool has_device = PARAMETER(1);
     uint64_t memory = (uint64_t)question(XENMEM_current_reservation);
 
     for (unsigned i = 1; i <= OPERATIONS; i++) {
         if (i % 16 == 1)
             watch();
+        if (has_device && i % 16 == 8)
+            copy_once();
         switch (below(8)) {
         case 0:
         case 1:
@@ -288,8 +319,8 @@ static void misbehave(void) {
             firmware();
         }
         if (i % REPORT == 0)
-            print("fuzz: %lu operations, %lu of %lu pages\n", (uint64_t)i,
-                  (uint64_t)question(XENMEM_current_reservation), memory);
+            print("fuzz: %lu operations, %lu of %lu pages, %lu copies\n", (uint64_t)i,
+                  (uint64_t)question(XENMEM_current_reservation), memory, copies);
     }
     print("fuzz: done\n");
 }
@@ -297,6 +328,8 @@ static void misbehave(void) {
 /* ---- the neighbour ---- */
 
 #define WORDS 65536
+#define UARTFR 0x18
+#define UARTFR_RXFE 0x10
 static uint64_t *const mine = (uint64_t *)(RAM + 0x2000000UL);
 
 static uint64_t checksum(void) {
@@ -307,17 +340,20 @@ static uint64_t checksum(void) {
     return sum;
 }
 
+/* Until somebody types. */
 static void compute(void) {
-    uint64_t first;
+    uint64_t first, checks = 0;
 
     state = 1;
     for (unsigned i = 0; i < WORDS; i++)
         mine[i] = next();
     first = checksum();
-    for (unsigned i = 0; i < CHECKS; i++)
+    print("neighbour: begins\n");
+    while (read32(VPL011 + UARTFR) & UARTFR_RXFE) {
         EQ(checksum(), first);
-    print("neighbour: %s after %lu checks\n", verdict_end("FAIL", "checksum") ? "well" : "hurt",
-          (uint64_t)CHECKS);
+        checks++;
+    }
+    print("neighbour: %s after %lu checks\n", verdict_end("FAIL", "checksum") ? "well" : "hurt", checks);
 }
 
 void cpu_main(uint64_t number);
