@@ -7,6 +7,7 @@
 #include <hv/errno.h>
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
+#include <hv/string.h>
 #include <hv/xen_abi.h>
 
 #include <xen/vcpu.h>
@@ -24,8 +25,9 @@ static void collect(struct vcpu *v, struct vcpu_runstate_info *info) {
     struct vcpu_times t;
 
     vcpu_get_times(v, &t);
-    *info = (struct vcpu_runstate_info){.state = (int)t.state,
-                                        .state_entry_time = ticks_to_ns(t.since)};
+    memset(info, 0, sizeof(*info)); /* what lies between its members is seen too */
+    info->state = (int)t.state;
+    info->state_entry_time = ticks_to_ns(t.since);
     for (unsigned i = 0; i < NR_VCPU_TIMES; i++)
         info->time[i] = ticks_to_ns(t.spent[i]);
 }
