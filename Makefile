@@ -492,7 +492,7 @@ PYTEST = HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTE
     $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup --tb=short tests/system
 .PHONY: system system-files
 system-files: arm32 $(KERNEL_ARMHF) $(INITRDS_ARMHF) build/setup-test.mk $(B)/holdfast.bin $(KERNEL) $(KERNEL_BACKPORTS) $(INITRD) $(INITRD_DEVICES) $(INITRD_STRESS) $(INITRD_PEERS) \
-    $(F)/u-boot-rpi/.complete $(F)/u-boot-sunxi/.complete $(TRUSTED_FIRMWARE) guests
+    $(F)/u-boot-rpi/.complete $(F)/u-boot-sunxi/.complete $(TRUSTED_FIRMWARE) guests build/bench/count.so
 system: system-files
 	@$(PYTEST) $(TESTS)
 	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_GIC=2 $(PYTEST) -m gicv2)

@@ -2,7 +2,7 @@
  * Counts what a machine under QEMU executes: a plugin of its TCG, for runs with one thread
  * (-icount).
  *
- *   -plugin FILE,out=PATH,guest=START-END[,trace=on]
+ *   -plugin FILE,out=PATH,guest=START-END[,trace=on][,own=on]
  *
  * The bench guest brackets what it measures with marks, which are moves into the zero register.
  * Each pair makes one line in PATH, "sample N insns tlbi dsb cache", of everything that ran
@@ -10,7 +10,8 @@
  * were until the guest's first; "stretch N FROM TO" is the longest way the hypervisor went without
  * a look at its interrupts, and between which addresses, in all samples. With trace=on each sample
  * is followed by the addresses of its instructions: "trace N ADDRESS..." (not of one that is too
- * long).
+ * long). With own=on only what the CPU of the marks ran is counted, and the longest stretch is that
+ * of all CPUs from the first mark to the last one.
  *
  * The interface is declared here, as documented for plugins of version 3: Debian ships no header.
  */
@@ -28,6 +29,16 @@ struct qemu_plugin_tb;
 struct qemu_plugin_insn;
 typedef void (*translated_fn)(plugin_id id, struct qemu_plugin_tb *tb);
 typedef void (*executed_fn)(unsigned cpu, void *data);
+typedef void (*started_fn)(plugin_id id, unsigned cpu);
+/* GArray and GByteArray of glib, as far as anybody may look. */
+struct array {
+    char *data;
+    unsigned len;
+};
+struct reg_descriptor {
+    void *handle;
+    const char *name, *feature;
+};
 
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, translated_fn fn);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, executed_fn fn,
@@ -36,6 +47,14 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *to, size_t size);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *tb, executed_fn fn, int flags,
+                                          void *data);
+void qemu_plugin_register_vcpu_init_cb(plugin_id id, started_fn fn);
+struct array *qemu_plugin_get_registers(void);
+int qemu_plugin_read_register(void *handle, struct array *to);
+struct array *g_byte_array_new(void);
+struct array *g_byte_array_set_size(struct array *array, unsigned size);
+#define READS_REGISTERS 1
 
 EXPORT int qemu_plugin_version = 3;
 EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
@@ -51,7 +70,8 @@ enum kind { OTHER, TLBI, DSB, CACHE, LOOK, GUEST, NR_COUNTED = CACHE + 1 };
 static FILE *out;
 static uint64_t guest_start, guest_end;
 static uint64_t total;
-static bool started, sampling;
+static bool started, sampling, own;
+static unsigned running, owner;
 static uint64_t counts[NR_COUNTED], samples;
 static struct { uint64_t length, from; } stretch[MAX_CPUS], longest;
 static uint64_t longest_to;
@@ -98,20 +118,22 @@ static void end_stretch(unsigned cpu, uint64_t to) {
 
 static void executed(uint64_t at, enum kind kind, unsigned cpu) {
     total++;
-    if (!sampling)
+    if (!(own ? started : sampling))
         return;
     if (kind == GUEST) {
         stretch[cpu].length = 0;
         return;
     }
-    if (tracing && counts[OTHER] < TRACE_MAX)
-        trace[counts[OTHER]] = at;
-    counts[OTHER]++;
     if (!stretch[cpu].length++)
         stretch[cpu].from = at;
     if (kind == LOOK)
         end_stretch(cpu, at);
-    else if (kind != OTHER)
+    if (!sampling || (own && cpu != owner))
+        return;
+    if (tracing && counts[OTHER] < TRACE_MAX)
+        trace[counts[OTHER]] = at;
+    counts[OTHER]++;
+    if (kind == TLBI || kind == DSB || kind == CACHE)
         counts[kind]++;
 }
 
@@ -121,12 +143,52 @@ static void *pack(uint64_t at, enum kind kind) {
 }
 
 static void on_insn(unsigned cpu, void *data) {
-    executed((uintptr_t)data >> 4, (uintptr_t)data & 15, cpu % MAX_CPUS);
+    executed((uintptr_t)data >> 4, (uintptr_t)data & 15, own ? running : cpu % MAX_CPUS);
 }
 
-static void begin(void) {
+/*
+ * Which CPU runs, with own=on. What QEMU gives to callbacks is, under -icount, the CPU that the
+ * code was translated for first; a register that is another one's on each CPU tells it: the
+ * hypervisor keeps where its variables are in TPIDR_EL2.
+ */
+static void *tpidr_el2;
+static struct array *bytes;
+static uint64_t of_cpu[MAX_CPUS];
+
+static void find_register(plugin_id id, unsigned cpu) {
+    struct array *registers = qemu_plugin_get_registers();
+    const struct reg_descriptor *r = (const void *)registers->data;
+
+    (void)id;
+    (void)cpu;
+    for (unsigned i = 0; i < registers->len; i++)
+        if (!strcmp(r[i].name, "TPIDR_EL2"))
+            tpidr_el2 = r[i].handle;
+    if (!bytes)
+        bytes = g_byte_array_new();
+}
+
+static void on_block(unsigned cpu, void *data) {
+    uint64_t now;
+
+    (void)cpu;
+    (void)data;
+    if (!started)
+        return;
+    g_byte_array_set_size(bytes, 0);
+    if (qemu_plugin_read_register(tpidr_el2, bytes) != sizeof(now))
+        abort();
+    memcpy(&now, bytes->data, sizeof(now));
+    for (running = 0; of_cpu[running] != now; running++) /* 0: the boot CPU's */
+        if (running + 1 < MAX_CPUS && !of_cpu[running + 1])
+            of_cpu[running + 1] = now;
+}
+
+static void begin(unsigned cpu) {
     memset(counts, 0, sizeof(counts));
-    memset(stretch, 0, sizeof(stretch));
+    if (!own)
+        memset(stretch, 0, sizeof(stretch));
+    owner = cpu;
     sampling = true;
 }
 
@@ -144,7 +206,6 @@ static void end(void) {
 }
 
 static void on_mark(unsigned cpu, void *data) {
-    (void)cpu;
     switch ((uintptr_t)data) {
     case MARK_FIRST:
         if (!started)
@@ -152,7 +213,7 @@ static void on_mark(unsigned cpu, void *data) {
         started = true;
         break;
     case MARK_BEGIN:
-        begin();
+        begin(own ? running : cpu % MAX_CPUS);
         break;
     case MARK_END:
         end();
@@ -160,12 +221,15 @@ static void on_mark(unsigned cpu, void *data) {
     default:
         fprintf(out, "stretch %" PRIu64 " %#" PRIx64 " %#" PRIx64 "\n", longest.length,
                 longest.from, longest_to);
+        started = false;
     }
     fflush(out);
 }
 
 static void on_translation(plugin_id id, struct qemu_plugin_tb *tb) {
     (void)id;
+    if (own)
+        qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, READS_REGISTERS, NULL);
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
         uint64_t at = qemu_plugin_insn_vaddr(insn);
@@ -188,11 +252,15 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv) {
             out = fopen(argv[i] + 4, "w");
         else if (!strcmp(argv[i], "trace=on"))
             tracing = true;
+        else if (!strcmp(argv[i], "own=on"))
+            own = true;
         else if (sscanf(argv[i], "guest=%" SCNx64 "-%" SCNx64, &guest_start, &guest_end) != 2)
             return -1;
     }
     if (!out || !guest_end)
         return -1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
+    if (own)
+        qemu_plugin_register_vcpu_init_cb(id, find_register);
     return 0;
 }

@@ -19,13 +19,6 @@
 
 #define RUNS 12 /* of an operation; the first ones may have to allocate */
 
-/* Seen by tests/bench/count.c: moves into the zero register. */
-#define MARK_FIRST 0xb000
-#define MARK_BEGIN 0xb001
-#define MARK_END 0xb002
-#define MARK_DONE 0xb003
-#define MARK(what) __asm__ volatile("movz xzr, #%0" ::"i"(what))
-
 /* Of two readings of the counter with nothing between. */
 extern uint64_t empty;
 /* Pairs of marks so far. */

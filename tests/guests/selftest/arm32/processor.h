@@ -86,6 +86,9 @@ DEFINE_CP15_64(ICC_SGI0R_EL1, 2, c12)
 
 /* What a guest may not do: a performance counter's register; and what costs the hypervisor time. */
 #define READ_DENIED() __asm__ volatile("mrc p15, 0, r0, c9, c12, 0" ::: "r0")
+#define FLUSH_ALL_TLBS() __asm__ volatile("mcr p15, 0, r0, c8, c3, 0\n\tdsb" ::: "memory")
+#define WRITE_BREAKPOINT() __asm__ volatile("mcr p14, 0, r0, c0, c0, 4") /* DBGBVR0 */
+#define MARK(what) ((void)0) /* nobody counts */
 #define CLEAN_BY_SET_AND_WAY()                                                                     \
     __asm__ volatile("mcr p15, 0, %0, c7, c14, 2\n\tdsb sy" ::"r"(0) : "memory")
 

@@ -46,6 +46,14 @@
 
 /* What a guest may not do: a performance counter's register; and what costs the hypervisor time. */
 #define READ_DENIED() __asm__ volatile("mrs x0, pmcr_el0" ::: "x0")
+#define FLUSH_ALL_TLBS() __asm__ volatile("tlbi vmalle1is\n\tdsb ish" ::: "memory")
+#define WRITE_BREAKPOINT() sysreg_write(dbgbvr0_el1, 0)
+/* For tests/bench/count.c. */
+#define MARK(what) __asm__ volatile("movz xzr, #%0" ::"i"(what))
+#define MARK_FIRST 0xb000
+#define MARK_BEGIN 0xb001
+#define MARK_END 0xb002
+#define MARK_DONE 0xb003
 #define CLEAN_BY_SET_AND_WAY() __asm__ volatile("dc cisw, %0\n\tdsb sy" ::"r"(0UL) : "memory")
 
 #define REGISTER_BITS 64
