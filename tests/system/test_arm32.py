@@ -84,6 +84,21 @@ def test_entries_where_prediction_is_cleared(tmp_path):
         stub.go_on()
 
 
+def test_own_table_and_stacks_are_checked(tmp_path):
+    """As test_panic.py has it for arm64: what the word below return addresses is compared with changes."""
+    elf, options = BUILD / "arm32/holdfast.elf", ["-gdb", f"unix:{tmp_path / 'gdb'},server=on,wait=off"]
+    with machine32("arm32-stack", [], smp=1, options=options) as machine:
+        machine.expect(r"own table: \d+ KiB of code, nothing writable is executable\r*\n")
+        machine.expect("0 of 0 domains started")
+        stub = Stub(tmp_path / "gdb")  # the machine is halted
+        machine.send("h")
+        stub.run_to(symbol("vprintk", elf))
+        stub.write_memory(symbol("__stack_chk_guard", elf), bytes(range(4)))
+        stub.go_on()
+        machine.expect(r"\(HF\) panic on CPU \d: a function found its stack overwritten")
+        machine.expect(r"machine stopped")
+
+
 def test_two_linux_guests_by_u_boot():
     """What `make run ARCH=arm32` starts, by bootz: Debian's armhf kernel to its shell in both guests; on two
     vCPUs a CPU off and on, once more after a reboot; and off. Without icount: machine.py says why."""
