@@ -43,7 +43,7 @@ static __noinline int64_t traced(hypercall_t fn, struct vcpu *v, uint64_t nr,
     return rc;
 }
 
-int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args) {
+int64_t hypercall(struct vcpu *v, const uint64_t *args, uint64_t nr) {
     hypercall_t fn;
     int64_t rc;
 

@@ -29,7 +29,7 @@ static bool args_fit(const struct domain *d, const struct multicall_entry *e) {
 static int64_t call_one(struct vcpu *v, const struct multicall_entry *e) {
     if (unlikely(e->op == __HYPERVISOR_multicall))
         return -EINVAL; /* not within itself: the stack is small */
-    return args_fit(v->domain, e) ? hypercall(v, e->op, e->args) : -EINVAL;
+    return args_fit(v->domain, e) ? hypercall(v, e->args, e->op) : -EINVAL;
 }
 
 /* As many as end in the page where the first begins, so that they are all there or the first is

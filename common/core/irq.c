@@ -1,4 +1,4 @@
-/* The table of interrupt handlers, and the loop that empties the interrupt controller. */
+/* The table of interrupt handlers, and taking an interrupt from the controller. */
 #include <hv/bits.h>
 #include <hv/cpu.h>
 #include <hv/errno.h>
@@ -19,10 +19,6 @@ struct irq_action {
     enum irq_trigger trigger;
     uint32_t running; /* atomic; SPIs: CPUs that are at the handler, or about to look for it */
 };
-
-/* A level interrupt that nobody clears comes again at once: leave it to the next trap after so
- * many. */
-#define DISPATCH_MAX 32u
 
 const struct irq_chip *irq_chip;
 static struct irq_action actions[NR_IRQS];
@@ -106,21 +102,19 @@ static void dispatch_one(uint32_t irq) {
 }
 
 void irq_dispatch(void) {
-    for (unsigned n = 0; n < DISPATCH_MAX; n++) {
-        uint32_t irq = irq_chip->ack();
+    uint32_t irq = irq_chip->ack();
 
-        if (irq >= NR_IRQS)
-            return;
-        trace(TRACE_IRQ, TRACE_NOBODY, irq, 0);
-        if (irq < 16) {
-            dispatch_sgi(irq);
-        } else if (irq < 32) { /* never released while they can come */
-            dispatch_one(irq);
-        } else {
-            __atomic_fetch_add(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
-            dispatch_one(irq);
-            __atomic_fetch_sub(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
-        }
+    if (irq >= NR_IRQS)
+        return;
+    trace(TRACE_IRQ, TRACE_NOBODY, irq, 0);
+    if (irq < 16) {
+        dispatch_sgi(irq);
+    } else if (irq < 32) { /* never released while they can come */
+        dispatch_one(irq);
+    } else {
+        __atomic_fetch_add(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
+        dispatch_one(irq);
+        __atomic_fetch_sub(&actions[irq].running, 1, __ATOMIC_SEQ_CST);
     }
 }
 

@@ -206,17 +206,18 @@ static __noinline bool by_instruction(struct vcpu *v, const struct mmio_range *r
     return true;
 }
 
-bool mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr) {
+void mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr) {
     const struct mmio_range *r = v->mmio_last;
 
     /* Mostly it is the same device again, and always one of few. */
     if (unlikely(!r || ipa.ipa < r->start || ipa.ipa >= r->end)) {
         r = mmio_find(&v->domain->mmio, ipa);
-        if (!r)
-            return false;
+        if (!r) {
+            guest_data_abort(v, esr, gva);
+            return;
+        }
         v->mmio_last = r;
     }
-    if (likely(esr & ISS_ISV))
-        return by_syndrome(v, r, ipa, esr);
-    return by_instruction(v, r, ipa, gva);
+    if (unlikely(!(esr & ISS_ISV ? by_syndrome(v, r, ipa, esr) : by_instruction(v, r, ipa, gva))))
+        guest_data_abort(v, esr, gva);
 }

@@ -56,6 +56,7 @@ void vgic_move_spis(struct domain *d) {
         else
             g->moving &= ~(1u << bank);
     }
+    spin_unlock(&g->lock);
 }
 
 /* ---- one operation on one interrupt ---- */
@@ -220,12 +221,18 @@ static inline struct outcome change_one(struct vcpu *v, struct vgic_bank *b, uns
                             .wait = v->vgic.resync};
 }
 
-/* Nothing follows from enabling or disabling what is idle; drivers do it often. */
-static bool change_idle(struct vgic_bank *b, uint32_t mask, enum vgic_op op) {
-    if (op > VGIC_DISABLE || ((vgic_bank_pending(b) | b->active | b->in_lr) & mask))
-        return false;
-    b->enabled = op == VGIC_ENABLE ? b->enabled | mask : b->enabled & ~mask;
-    return true;
+/* Nothing follows from enabling or disabling what is idle; drivers do it often. This way calls
+ * nothing, so it needs no stack frame. */
+static __force_inline bool change_idle(spinlock_t *lock, struct vgic_bank *b, uint32_t mask,
+                                       enum vgic_op op) {
+    bool idle;
+
+    spin_lock(lock);
+    idle = !((vgic_bank_pending(b) | b->active | b->in_lr) & mask);
+    if (idle)
+        b->enabled = op == VGIC_ENABLE ? b->enabled | mask : b->enabled & ~mask;
+    spin_unlock(lock);
+    return idle;
 }
 
 /* True: a resync was asked for. */
@@ -233,8 +240,6 @@ static bool change_private(struct vcpu *v, uint32_t mask, enum vgic_op op) {
     struct outcome all = {false, false};
 
     spin_lock(&v->vgic.lock);
-    if (change_idle(&v->vgic.priv, mask, op))
-        mask = 0;
     for (; mask; mask &= mask - 1) {
         struct outcome out = change_one(v, &v->vgic.priv, ffs64(mask), op, 0);
 
@@ -247,22 +252,26 @@ static bool change_private(struct vcpu *v, uint32_t mask, enum vgic_op op) {
     return all.wait;
 }
 
+/* Whatever state it is in. True: kick v. */
+static __noinline bool raise_anyhow(struct vcpu *v, unsigned n, bool line) {
+    return change_one(v, &v->vgic.priv, n, line ? VGIC_RAISE : VGIC_SET_PENDING, 0).kick;
+}
+
 /* SGI or PPI n has an event or (line) its line rises. */
 static void raise_private(struct vcpu *v, unsigned n, bool line) {
-    struct outcome out;
-    bool done;
+    bool kick, done;
 
     spin_lock(&v->vgic.lock);
     if (vgic_local(v)) {
         done = vgic_refill(v, n, line);
-        out.kick = done && vgic_waits(v);
+        kick = done && vgic_waits(v);
     } else {
-        done = !line && vgic_send_remote(v, n, &out.kick);
+        done = !line && vgic_send_remote(v, n, &kick);
     }
-    if (!done)
-        out = change_one(v, &v->vgic.priv, n, line ? VGIC_RAISE : VGIC_SET_PENDING, 0);
+    if (unlikely(!done))
+        kick = raise_anyhow(v, n, line);
     spin_unlock(&v->vgic.lock);
-    if (out.kick)
+    if (kick)
         vcpu_kick(v);
 }
 
@@ -271,8 +280,6 @@ static bool change_spis(struct domain *d, unsigned first, uint32_t mask, enum vg
     bool wait = false;
 
     spin_lock(&d->vgic.lock);
-    if (change_idle(&s->b, mask, op))
-        mask = 0;
     for (; mask; mask &= mask - 1) {
         unsigned n = ffs64(mask);
         struct vcpu *v = d->vcpus[s->home[n]];
@@ -311,15 +318,23 @@ static void vgic_wait(struct domain *d) {
     }
 }
 
-void vgic_apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask, enum vgic_op op,
-                bool wait) {
-    bool resync;
+static __noinline void apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask,
+                             enum vgic_op op, bool wait) {
+    bool resync = v ? change_private(v, mask, op) : change_spis(d, first, mask, op);
 
-    if (!mask)
-        return;
-    resync = v ? change_private(v, mask, op) : change_spis(d, first, mask, op);
     if (wait && resync)
         vgic_wait(d);
+}
+
+void vgic_apply(struct domain *d, struct vcpu *v, unsigned first, uint32_t mask, enum vgic_op op,
+                bool wait) {
+    if (!mask)
+        return;
+    if (op <= VGIC_DISABLE &&
+        (v ? change_idle(&v->vgic.lock, &v->vgic.priv, mask, op)
+           : change_idle(&d->vgic.lock, &vgic_spi_bank(d, first)->b, mask, op)))
+        return;
+    apply(d, v, first, mask, op, wait);
 }
 
 void vgic_set_sgi_from(struct vcpu *to, unsigned n, uint8_t from, bool pending) {
@@ -492,28 +507,30 @@ static __attribute__((noinline)) void send_sgi_to_others(struct vcpu *v, unsigne
             send_sgi(d->vcpus[i], n, group);
 }
 
-bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
-    const struct domain *d = v->domain;
+static void send_sgi_to(const struct vcpu *v, unsigned id, unsigned n, unsigned group) {
+    if (id < v->domain->max_vcpus)
+        send_sgi(v->domain->vcpus[id], n, group);
+}
+
+static __noinline void send_sgi_to_list(const struct vcpu *v, uint32_t list, unsigned first,
+                                        unsigned n, unsigned group) {
+    for (; list; list &= list - 1)
+        send_sgi_to(v, first + ffs64(list), n, group);
+}
+
+void vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
     unsigned n = (unsigned)bits_get(value, 27, 24);
     uint32_t list = (uint16_t)value;
-    unsigned id = (unsigned)bits_get(value, 23, 16) * VCPUS_PER_CLUSTER;
+    unsigned first = (unsigned)bits_get(value, 23, 16) * VCPUS_PER_CLUSTER;
 
-    if (value & SGIR_IRM) {
+    if (value & SGIR_IRM)
         send_sgi_to_others(v, n, group);
-        return true;
-    }
-    /* No Aff3 and Aff2, no range selector: no vCPU has such, or an Aff0 above 15. */
-    if (value & (GENMASK(55, 44) | GENMASK(39, 32)))
-        return true;
-    for (; list && id < d->max_vcpus; list >>= 1, id++) {
-        unsigned skip = ffs64(list);
-
-        list >>= skip;
-        id += skip;
-        if (id < d->max_vcpus)
-            send_sgi(d->vcpus[id], n, group);
-    }
-    return true;
+    else if (!list || value & (GENMASK(55, 44) | GENMASK(39, 32)))
+        return; /* no vCPU has an Aff3 or Aff2, or an Aff0 above 15 (the range selector) */
+    else if (!(list & (list - 1)))
+        send_sgi_to(v, first + ffs64(list), n, group);
+    else
+        send_sgi_to_list(v, list, first, n, group);
 }
 
 void vgic_dir(struct vcpu *v, uint64_t value) {

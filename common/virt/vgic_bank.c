@@ -61,6 +61,12 @@ static uint32_t read_bits(struct domain *d, struct vcpu *v, unsigned group, unsi
     }
 }
 
+static __noinline void write_group(struct domain *d, struct vcpu *v, const struct vgic_bank *b,
+                                   unsigned first, uint32_t val, uint32_t mask) {
+    vgic_apply(d, v, first, val & ~b->group, VGIC_GROUP1, true);
+    vgic_apply(d, v, first, mask & ~val & b->group, VGIC_GROUP0, true);
+}
+
 static void write_bits(struct domain *d, struct vcpu *v, unsigned group, unsigned first,
                        uint32_t val, uint32_t mask) {
     static const enum vgic_op op[] = {
@@ -75,8 +81,7 @@ static void write_bits(struct domain *d, struct vcpu *v, unsigned group, unsigne
     mask &= real(first);
     val &= mask;
     if (group == G_IGROUPR) {
-        vgic_apply(d, v, first, val & ~b->group, VGIC_GROUP1, true);
-        vgic_apply(d, v, first, mask & ~val & b->group, VGIC_GROUP0, true);
+        write_group(d, v, b, first, val, mask);
         return;
     }
     if (group == G_ISENABLER)
@@ -98,8 +103,8 @@ static uint32_t read_cfg(struct domain *d, struct vcpu *v, unsigned first) {
     return val;
 }
 
-static void write_cfg(struct domain *d, struct vcpu *v, unsigned first, uint32_t val,
-                      uint32_t mask) {
+static __noinline void write_cfg(struct domain *d, struct vcpu *v, unsigned first, uint32_t val,
+                                 uint32_t mask) {
     struct vgic_bank *b = find(d, v, first);
     uint32_t to_edge = 0, to_level = 0;
 

@@ -124,12 +124,13 @@ void vgic_hw_release(struct vcpu *v, struct vgic_bank *b, unsigned intid);
 
 /* ---- vgic.c ---- */
 
-/* Gives up the dist lock, after SPIs on the move have reached their new homes. */
+/* Give up the dist lock, after SPIs on the move have reached their new homes. */
 void vgic_move_spis(struct domain *d);
 static inline void vgic_dist_unlock(struct domain *d) {
     if (unlikely(d->vgic.moving))
         vgic_move_spis(d);
-    spin_unlock(&d->vgic.lock);
+    else
+        spin_unlock(&d->vgic.lock);
 }
 
 enum vgic_op {

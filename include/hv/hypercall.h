@@ -17,7 +17,7 @@ struct domain;
 typedef int64_t (*hypercall_t)(struct vcpu *v, const uint64_t *args);
 
 /* The result for x0; -ENOSYS for a number nobody has. */
-int64_t hypercall(struct vcpu *v, uint64_t nr, const uint64_t *args);
+int64_t hypercall(struct vcpu *v, const uint64_t *args, uint64_t nr);
 
 /* The workers, one file each in common/abi. */
 int64_t do_console_io(struct vcpu *v, const uint64_t *args);

@@ -51,8 +51,8 @@ int irq_request(unsigned irq, enum irq_trigger trigger, irq_handler_t fn, void *
 /* An SPI's handler runs nowhere when this returns; not called from a handler. Its state in the
  * controller (active, pending) is left to the caller. */
 void irq_release(unsigned irq);
-/* Acks and runs everything that waits. Called from the IRQ vector, the idle loop and poll points.
- */
+/* Acks and runs one interrupt, if one waits. Called from the IRQ vector, the idle loop and poll
+ * points, which come again as long as another one waits. */
 void irq_dispatch(void);
 /* Interrupt `index` of a device-tree node (`interrupts-extended`, else `interrupts`) to INTID and
  * trigger. -ENOENT: there is none, -EINVAL: malformed, or not a GIC's. */

@@ -75,8 +75,8 @@ bool mmio_decode_t32(uint32_t insn, bool wide, struct mmio_insn *out);
 
 /*
  * The data-abort path of the current vCPU: finds the handler of `ipa`, decodes, performs, writes
- * registers back and moves pc on. False when nothing is there: the caller injects the abort.
+ * registers back and moves pc on. When nothing is there it ends in guest_data_abort().
  */
-bool mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr);
+void mmio_handle(struct vcpu *v, ipaddr_t ipa, vaddr_t gva, uint64_t esr);
 
 #endif

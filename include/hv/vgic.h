@@ -126,9 +126,8 @@ void vgic_load(struct vcpu *v);
 /* The list registers ran low, or the guest deactivated what is in none. */
 void vgic_maintenance(void);
 
-/* Trapped writes of ICC_SGI1R_EL1 (group 1), ICC_SGI0R_EL1 and ICC_ASGI1R_EL1 (group 0). Always
- * true. */
-bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group);
+/* Trapped writes of ICC_SGI1R_EL1 (group 1), ICC_SGI0R_EL1 and ICC_ASGI1R_EL1 (group 0). */
+void vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group);
 /* Trapped write of ICC_DIR_EL1 (it traps only while more is active than there are list registers).
  */
 void vgic_dir(struct vcpu *v, uint64_t value);

@@ -249,7 +249,7 @@ static void hypercall_by(struct vcpu *v, uint64_t nr, const uint64_t *args) {
     *mine = true;
     depth++;
     current_vcpu = v;
-    (void)hypercall(v, nr, args);
+    (void)hypercall(v, args, nr);
     world_check_locks();
     current_vcpu = before;
     depth--;

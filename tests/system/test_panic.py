@@ -186,6 +186,38 @@ def test_a_return_that_is_not_signed_is_reported(checking):
     machine.expect(r"machine stopped")
 
 
+PACIASP = 0xD503233F
+
+
+def stores_return_address(word):
+    """STP and STR of x30 relative to SP."""
+    first, base, second = word & 31, word >> 5 & 31, word >> 10 & 31
+    if base != 31:
+        return False
+    if word >> 25 & 0x1F == 0x14 and word >> 30 == 2 and not word >> 22 & 1:
+        return 30 in (first, second)
+    return first == 30 and word >> 22 in (0x3E0, 0x3E4)
+
+
+@pytest.mark.not_on(arm32="the processor has no signed returns")
+def test_every_return_address_on_a_stack_is_signed():
+    """In what the compiler made; vectors.S stores the guest's x30, and its own in switch_stack."""
+    image = ELF.with_suffix(".bin").read_bytes()
+    listing = subprocess.run(["readelf", "-sW", ELF], check=True, capture_output=True, text=True).stdout
+    found = re.findall(r"([0-9a-f]{16}) +(\d+) FUNC .* (\S+)$", listing, re.M)
+    base, signed, bare = symbol("_start"), 0, []
+    for address, size, name in found:
+        at = int(address, 16) - base
+        words = struct.unpack(f"<{int(size) // 4}I", image[at : at + int(size) // 4 * 4])
+        stores = [i for i, word in enumerate(words) if stores_return_address(word)]
+        if stores and PACIASP in words[: stores[0]]:
+            signed += 1
+        elif stores:
+            bare.append(name)
+    assert not bare
+    assert signed > 500
+
+
 def test_a_stack_that_is_overwritten_is_reported(idle):
     """As if the word below the return address had changed: what it is compared with does."""
     machine, stub = idle

@@ -409,7 +409,7 @@ static int64_t call_by(struct vcpu *v, uint64_t nr, uint64_t a, uint64_t b, uint
     int64_t rc;
 
     current_vcpu = v;
-    rc = hypercall(v, nr, args);
+    rc = hypercall(v, args, nr);
     world_check_locks();
     return rc;
 }

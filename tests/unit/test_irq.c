@@ -142,7 +142,8 @@ static void dispatch(void **state) {
     arrives(40);
     arrives(27);
     arrives(SGI_KICK);
-    irq_dispatch();
+    for (unsigned i = 0; i < 4; i++) /* one more finds nothing */
+        irq_dispatch();
     /* The guest's own EOI deactivates 27. */
     assert_said("eoi40 run40 dir40 eoi27 run27 eoi0 dir0 ");
 }
@@ -166,17 +167,15 @@ static void stop(void **state) {
     assert_said("eoi1 dir1 "); /* nothing of this CPU's is left active, nothing more is run */
 }
 
-static void stuck_line_is_left_in_the_end(void **state) {
-    unsigned runs = 0;
-
+/* A guest's instructions, or what else the caller does, come between. */
+static void stuck_line_is_taken_once_a_call(void **state) {
     (void)state;
     arrives(40);
     stuck = true;
     irq_dispatch();
-    for (const char *p = said; (p = strstr(p, "run40")); p++)
-        runs++;
-    assert_in_range(runs, 1, 64);
-    said[0] = '\0';
+    assert_said("eoi40 run40 dir40 ");
+    irq_dispatch();
+    assert_said("eoi40 run40 dir40 ");
 }
 
 /* A release that comes while the handler runs elsewhere returns after it. */
@@ -351,7 +350,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(dispatch, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(stop, setup, teardown),
-        cmocka_unit_test_setup_teardown(stuck_line_is_left_in_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(stuck_line_is_taken_once_a_call, setup, teardown),
         cmocka_unit_test(good_specifiers),
         cmocka_unit_test_setup_teardown(release_waits_for_a_running_handler, setup, teardown),
         cmocka_unit_test(bad_specifiers),

@@ -66,6 +66,11 @@ bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn) {
     (void)insn;
     return false;
 }
+void guest_data_abort(struct vcpu *v, uint64_t esr, uint64_t far) {
+    (void)v;
+    (void)esr;
+    (void)far;
+}
 uint64_t vcpu_get_sp(const struct vcpu *v) {
     (void)v;
     return 0;

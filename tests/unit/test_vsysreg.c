@@ -37,7 +37,6 @@ static struct {
     unsigned sgi_group;
     enum ptimer_reg timer_reg;
     uint64_t timer_value;
-    bool sgi_ok;
 } seen;
 
 /* ---- what the code under test calls ---- */
@@ -66,11 +65,10 @@ void setway_access(struct vcpu *v, uint64_t operand) {
     seen.setway++;
     seen.operand = operand;
 }
-bool vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
+void vgic_sgi1r(struct vcpu *v, uint64_t value, unsigned group) {
     (void)v;
     seen.sgi = value;
     seen.sgi_group = group;
-    return seen.sgi_ok;
 }
 void vgic_dir(struct vcpu *v, uint64_t value) {
     (void)v;
@@ -107,7 +105,6 @@ static int setup(void **state) {
     vc.regs = &regs;
     regs.pc = 0x1000;
     regs.spsr = PSR_MODE_EL1H | PSR_SS | PSR_BTYPE;
-    seen.sgi_ok = true;
     memset(&cpu_features, 0, sizeof(cpu_features));
     cpu_features.id[ID_AA64PFR0] = 0x22;
     cpu_features.id[ID_AA64DFR0] = 0x10305106; /* 6 breakpoints, 4 watchpoints */

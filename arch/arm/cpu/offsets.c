@@ -1,5 +1,6 @@
 /* Structure offsets for assembly: compiled to text, never linked; the build turns "->NAME value"
  * into asm/offsets.h. */
+#include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
 #include <asm/boot_cpu.h>
@@ -14,6 +15,7 @@ void offsets(void) {
     DEFINE(REGS_SPSR, offsetof(struct cpu_regs, spsr));
     DEFINE(REGS_VCPU, offsetof(struct cpu_regs, vcpu));
     DEFINE(REGS_SIZE, sizeof(struct cpu_regs));
+    DEFINE(TAG_OF_HYPERCALLS, HYPERCALL_TAG);
     DEFINE(VCPU_WORK, offsetof(struct vcpu, work));
     DEFINE(VCPU_SP, offsetof(struct vcpu, sp));
     DEFINE(BOOT_CPU_SP, offsetof(struct boot_cpu, sp));

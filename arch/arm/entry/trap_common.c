@@ -21,7 +21,7 @@ void trap_hvc32(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
     }
     for (unsigned i = 0; i < HYPERCALL_ARGS; i++)
         args[i] = (uint32_t)regs->x[i];
-    regs->x[0] = (uint32_t)hypercall(v, (uint32_t)regs->x[12], args);
+    regs->x[0] = (uint32_t)hypercall(v, args, (uint32_t)regs->x[12]);
 }
 
 void trap_fiq(struct cpu_regs *regs) {

@@ -125,7 +125,7 @@ static bool tlb_conflict(uint64_t esr) {
     return true;
 }
 
-static void data_abort_slow(struct vcpu *v, uint64_t esr, uint64_t far) {
+void guest_data_abort(struct vcpu *v, uint64_t esr, uint64_t far) {
     bool write = esr & ISS_WNR;
     const char *what = write ? "write to nothing" : "read of nothing";
     uint64_t ipa = 0;
@@ -153,14 +153,13 @@ void trap_data_abort(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
 
     (void)regs;
     if (likely((esr & (FSC_LEVEL_MASK | ISS_S1PTW | ISS_CM)) == FSC_TRANSLATION)) {
-        if (likely(mmio_handle(v, ipaddr(hpfar_ipa(far)), far, esr)))
-            return;
+        mmio_handle(v, ipaddr(hpfar_ipa(far)), far, esr);
     } else if ((esr & (FSC_LEVEL_MASK | ISS_S1PTW)) == FSC_TRANSLATION &&
                mmio_find(&v->domain->mmio, ipaddr(hpfar_ipa(far)))) {
         vcpu_skip_instruction(v, esr & ESR_IL ? 4 : 2); /* a device has no cached lines */
-        return;
+    } else {
+        guest_data_abort(v, esr, far);
     }
-    data_abort_slow(v, esr, far);
 }
 
 void trap_insn_abort(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {

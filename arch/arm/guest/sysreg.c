@@ -34,8 +34,9 @@ static enum sysreg_result ptimer(struct vcpu *v, enum ptimer_reg reg, bool write
 }
 
 static enum sysreg_result sgi(struct vcpu *v, bool write, uint64_t val, unsigned group) {
-    if (!write || !vgic_sgi1r(v, val, group))
+    if (!write)
         return SYSREG_UNDEFINED;
+    vgic_sgi1r(v, val, group);
     return SYSREG_DONE;
 }
 

@@ -1,6 +1,5 @@
 /* Where traps from guests go: one table by the exception class (Arm ARM D19.2.38). */
 #include <hv/domain.h>
-#include <hv/hypercall.h>
 #include <hv/timer.h>
 #include <hv/trace.h>
 #include <hv/vpsci.h>
@@ -10,18 +9,6 @@
 #include <asm/trap.h>
 
 #define ESR_EC(esr) ((unsigned)((esr) >> 26) & 0x3f) /* ISS2 lies above */
-
-#define HVC_IMM_MASK 0xffffu
-
-/* HVC from AArch64; ELR and SPSR stay in hardware (vectors.S). */
-void trap_hvc(uint64_t esr, struct cpu_regs *regs) {
-    struct vcpu *v = regs->vcpu;
-
-    if (likely((esr & HVC_IMM_MASK) == HYPERCALL_TAG))
-        regs->x[0] = (uint64_t)hypercall(v, regs->x[16], regs->x);
-    else
-        smccc_call(v, regs);
-}
 
 static void trap_smc64(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
     (void)esr;

@@ -2,9 +2,10 @@
  * Exception vectors, the way in from a guest and back, and the stack switch.
  *
  * A vCPU runs in its guest with SP_EL2 = its struct cpu_regs at the top of its stack, so the way in
- * only stores. x0..x30 are always stored (a dump is always complete). C keeps x19..x29, so the hypercall's
- * way back reloads only what C may have changed, and leaves ELR and SPSR in hardware all the time:
- * EL2 runs with interrupts masked, nothing nests, and a vCPU switch saves the two.
+ * only stores. x0..x30 are always stored (a dump is always complete). C keeps x19..x29, so the way back from
+ * a hypercall or an interrupt reloads only what C may have changed, and leaves ELR and SPSR in hardware all the
+ * time: EL2 runs with interrupts masked, nothing nests, and a vCPU switch saves the two. Other traps are about
+ * the guest's registers: what C did to any of them, the two included, is in the frame.
  */
 #include <asm/layout.h>
 #include <asm/offsets.h>
@@ -36,7 +37,7 @@
     stp     x2, x3, [sp, #REGS_PC]
     .endm
 
-    /* What C may change. */
+    /* What C may change, but for x18. */
     .macro restore_caller_saved
     ldp     x2, x3, [sp, #REGS_X0 + 16]
     ldp     x4, x5, [sp, #REGS_X0 + 32]
@@ -46,12 +47,11 @@
     ldp     x12, x13, [sp, #REGS_X0 + 96]
     ldp     x14, x15, [sp, #REGS_X0 + 112]
     ldp     x16, x17, [sp, #REGS_X0 + 128]
-    ldr     x18, [sp, #REGS_X0 + 144]
     ldr     x30, [sp, #REGS_LR]
     ldp     x0, x1, [sp, #REGS_X0 + 0]
     .endm
 
-    .macro restore_callee_saved
+    .macro restore_x18_and_callee_saved
     ldp     x18, x19, [sp, #REGS_X0 + 144]
     ldp     x20, x21, [sp, #REGS_X0 + 160]
     ldp     x22, x23, [sp, #REGS_X0 + 176]
@@ -163,16 +163,27 @@ guest_sync_64:
     lsr     x1, x0, #26
     cmp     x1, #EC_HVC64
     b.ne    guest_sync_full
+    and     w3, w0, #0xffff         /* the immediate */
+    ldr     x0, [sp, #REGS_VCPU]
     mov     x1, sp
-    bl      trap_hvc
+    cmp     w3, #TAG_OF_HYPERCALLS
+    b.ne    2f
+    mov     x2, x16
+    bl      hypercall
+    str     x0, [sp, #REGS_X0]
+light_return:
     pending_work
     cbnz    w1, 1f
+    ldr     x18, [sp, #REGS_X0 + 144]
     restore_caller_saved
     return_to_guest
     /* Work may switch to another vCPU; the switch keeps ELR and SPSR with this stack. */
 1:  bl      leave_to_guest
+    ldr     x18, [sp, #REGS_X0 + 144]
     restore_caller_saved
     return_to_guest
+2:  bl      smccc_call
+    b       light_return
 
     .balign 64
 guest_sync_32:
@@ -189,16 +200,15 @@ guest_return:
 1:  ldp     x0, x1, [sp, #REGS_PC]
     msr     elr_el2, x0
     msr     spsr_el2, x1
-    restore_callee_saved
+    restore_x18_and_callee_saved
     restore_caller_saved
     return_to_guest
 
     .balign 64
 guest_irq:
     save_x
-    save_pc
     bl      irq_dispatch
-    b       guest_return
+    b       light_return
 
 guest_fiq:
     save_x

@@ -29,8 +29,8 @@ static void skip_a64(struct cpu_regs *regs) {
     regs->spsr &= ~(PSR_SS | PSR_BTYPE);
 }
 
-static void other_sysreg(struct vcpu *v, struct cpu_regs *regs, uint32_t key, unsigned rt,
-                         bool write) {
+static __noinline void other_sysreg(struct vcpu *v, struct cpu_regs *regs, uint32_t key,
+                                    unsigned rt, bool write) {
     uint64_t val = rt == 31 ? 0 : regs->x[rt];
     enum sysreg_result result = sysreg_access(v, key, write, &val);
 
@@ -48,19 +48,18 @@ void trap_sysreg(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
     unsigned rt = (unsigned)(esr >> 5) & 31;
     bool write = !(esr & 1);
 
-    /* Programs read these by the thousand, and an SGI is somebody's wait: the short way. */
+    /* Programs read these by the thousand, and an SGI is somebody's wait: the short way, without a
+     * stack frame. */
     if (sysreg_is_id(key) && !write) {
         if (rt != 31)
             regs->x[rt] = idreg(key);
         skip_a64(regs);
-        return;
-    }
-    if (key == ICC_SGI1R_EL1 && write) {
-        vgic_sgi1r(v, rt == 31 ? 0 : regs->x[rt], 1);
+    } else if (key == ICC_SGI1R_EL1 && write) {
         skip_a64(regs);
-        return;
+        vgic_sgi1r(v, rt == 31 ? 0 : regs->x[rt], 1);
+    } else {
+        other_sysreg(v, regs, key, rt, write);
     }
-    other_sysreg(v, regs, key, rt, write);
 }
 
 void trap_unknown(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {

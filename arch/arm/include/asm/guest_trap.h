@@ -27,6 +27,9 @@ void guest_init_cpu(void);
 /* Once, when all CPUs are known: what the identification registers say to guests. */
 void guest_features_init(void);
 
+/* What no device emulates: the guest tries again, or gets an abort. far: as it trapped. */
+void guest_data_abort(struct vcpu *v, uint64_t esr, uint64_t far);
+
 /* The instruction at guest virtual address pc, from RAM only. T32: first halfword in 31:16. */
 bool guest_read_insn(struct vcpu *v, vaddr_t pc, uint32_t *insn);
 

@@ -4,7 +4,6 @@
 
 #include <asm/regs.h>
 
-void trap_hvc(uint64_t esr, struct cpu_regs *regs);
 void trap_sync(uint64_t esr, struct cpu_regs *regs);
 /* HVC from AArch32. */
 void trap_hvc32(struct vcpu *v, struct cpu_regs *regs, uint64_t esr);
