@@ -104,6 +104,18 @@ bool cmdline_bool(const char *name, bool def) {
     return def;
 }
 
+bool cmdline_choice(const char *name, const char *usual, const char *other) {
+    struct word v;
+
+    if (!find(name, &v) || (v.s && is_one_of(&v, &usual, 1)))
+        return false;
+    if (v.s && other && is_one_of(&v, &other, 1))
+        return true;
+    printk("command line: %s: expected %s%s%s, got \"%.*s\"; %s\n", name, usual,
+           other ? " or " : "", other ? other : "", (int)v.len, v.s ? v.s : "", usual);
+    return false;
+}
+
 /* Decimal or 0x hexadecimal digits; false on none or overflow. *used = characters eaten. */
 static bool parse_number(const struct word *v, uint64_t *out, size_t *used) {
     size_t i = 0, first;

@@ -5,7 +5,6 @@
 #include <hv/mm.h>
 #include <hv/page_owner.h>
 #include <hv/printk.h>
-#include <hv/string.h>
 #include <hv/timer.h>
 
 #include <asm/barrier.h>
@@ -94,14 +93,8 @@ static bool common_limits(struct iommu_limits *l) {
 static enum iommu_mode default_mode = IOMMU_MODE_MIRROR;
 
 void iommu_cmdline_init(void) {
-    char word[16];
-
-    if (!cmdline_get("iommu", word, sizeof(word)) || !strcmp(word, "mirror"))
-        return;
-    if (!strcmp(word, "shared"))
+    if (cmdline_choice("iommu", "mirror", "shared"))
         default_mode = IOMMU_MODE_SHARED;
-    else
-        printk("command line: iommu: expected mirror or shared, got \"%s\"; mirror\n", word);
 }
 
 /* NULL: the table of the CPUs can serve devices as it is. */

@@ -88,15 +88,14 @@ void uart_early_init(const void *fdt) {
 }
 
 void uart_init(const void *fdt) {
-    char path[FDT_PATH_MAX], word[16];
+    char path[FDT_PATH_MAX];
     enum irq_trigger trigger = IRQ_LEVEL;
     const struct uart_ops *ops;
     volatile void *base;
     unsigned irq = 0;
     struct choice c;
 
-    if (cmdline_get("console", word, sizeof(word)) && strcmp(word, "dtuart"))
-        printk("console=%s: only dtuart is known\n", word);
+    cmdline_choice("console", "dtuart", NULL);
     if (!choose(fdt, true, &c)) {
         printk("error: console: the device tree has no UART that Holdfast knows; nothing is "
                "printed\n");

@@ -443,7 +443,7 @@ def test_check_reads_the_command_line(machine):
     said = re.findall(r"\(HF\) (?:command line|error): (.*)", done.stdout)
     assert said == [
         'audit-every: expected a size such as 64M, got "many"',
-        'iommu: expected mirror or shared, got "both"',
+        'iommu: expected mirror or shared, got "both"; mirror',
         "dtuart /nowhere: no such node; another console is looked for",
         '"wacthdog=2" is not known, ignored',
     ] and done.returncode == 1

@@ -94,7 +94,7 @@ def test_it_knows_what_the_hypervisor_and_the_reference_know():
 
 
 def test_holdfast_check_asks_for_every_word():
-    word = re.compile(r'cmdline_(?:get|bool|size)\("([^"]+)"')
+    word = re.compile(r'cmdline_(?:get|bool|size|choice)\("([^"]+)"')
     files = [f for part in ("arch", "common", "drivers") for f in (ROOT / part).rglob("*.c")]
     asked = {w for f in files for w in word.findall(f.read_text())}
     check = (ROOT / "tools/check/words.c").read_text()

@@ -37,6 +37,7 @@
 
 #include "../../common/abi/abi.h"
 #include "../../common/mm/p2m_internal.h"
+#include "../fake/host_string.h"
 #include "../fake/mm_world.h"
 
 #define BASE GB(1)
@@ -282,20 +283,6 @@ void guest_console_write(struct console_port *port, const char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
         seen.text[seen.text_len++ % sizeof(seen.text)] = s[i];
 }
-size_t hv_strlcpy(char *d, const char *s, size_t size) {
-    snprintf(d, size, "%s", s);
-    return strlen(s);
-}
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...) {
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
-
 /* ---- life ---- */
 
 static void last_page(struct domain_pages *p) {

@@ -14,7 +14,8 @@
 #include <cmocka.h>
 
 #include <hv/printk.h>
-#include <hv/string.h>
+
+#include "../fake/host_string.h"
 
 static char log_text[32768];
 bool printk_panicking;
@@ -31,25 +32,6 @@ void printk(const char *fmt, ...) {
     va_start(ap, fmt);
     vprintk(fmt, ap);
     va_end(ap);
-}
-
-int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) {
-    return vsnprintf(buf, size, fmt, ap);
-}
-
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...) {
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
-
-size_t hv_strlcpy(char *d, const char *s, size_t size) {
-    snprintf(d, size, "%s", s);
-    return strlen(s);
 }
 
 /* Comes back to the test that expects it. */

@@ -52,6 +52,23 @@ static void booleans(void **s) {
     assert_logged("odd: expected yes or no, got \"maybe\"");
 }
 
+static void choices(void **s) {
+    (void)s;
+    log_clear();
+    cmdline_init("a=one b=two d");
+    assert_false(cmdline_choice("a", "one", "two"));
+    assert_true(cmdline_choice("b", "one", "two"));
+    assert_false(cmdline_choice("absent", "one", "two"));
+    assert_string_equal(log_text, "");
+    assert_false(cmdline_choice("b", "one", "tw"));
+    assert_logged("b: expected one or tw, got \"two\"; one\n");
+    assert_false(cmdline_choice("b", "one", NULL));
+    assert_logged("b: expected one, got \"two\"; one\n");
+    assert_false(cmdline_choice("d", "one", "two"));
+    assert_logged("d: expected one or two, got \"\"; one\n");
+    assert_int_equal(log_lines(), 3);
+}
+
 static void sizes(void **s) {
     (void)s;
     log_clear();
@@ -105,8 +122,9 @@ static void many_words(void **s) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values), cmocka_unit_test(value_too_long), cmocka_unit_test(booleans),
-        cmocka_unit_test(sizes),  cmocka_unit_test(unknown_words),  cmocka_unit_test(many_words),
+        cmocka_unit_test(values),  cmocka_unit_test(value_too_long), cmocka_unit_test(booleans),
+        cmocka_unit_test(sizes),   cmocka_unit_test(unknown_words),  cmocka_unit_test(many_words),
+        cmocka_unit_test(choices),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

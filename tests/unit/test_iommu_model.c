@@ -26,6 +26,7 @@
 
 #include <asm/features.h>
 
+#include "../fake/host_string.h"
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
@@ -42,10 +43,10 @@ int hyp_map(vaddr_t va, paddr_t pa, uint64_t size, enum hyp_prot prot) {
     (void)prot;
     return 0;
 }
-bool cmdline_get(const char *name, char *buf, size_t size) {
+bool cmdline_choice(const char *name, const char *usual, const char *other) {
     (void)name;
-    (void)buf;
-    (void)size;
+    (void)usual;
+    (void)other;
     return false;
 }
 uint64_t time_ns(void) {
@@ -56,16 +57,6 @@ bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns) {
     (void)now_ns;
     return true;
 }
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...) {
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
-
 static unsigned long seed, step, steps;
 static uint64_t rng;
 static unsigned rnd(unsigned n) {

@@ -9,8 +9,9 @@
 #include <hv/cmdline.h>
 #include <hv/errno.h>
 #include <hv/iommu.h>
-#include <hv/string.h>
 #include <hv/vpl011.h>
+
+#include "../fake/host_string.h"
 
 #define SLOTS 4u
 #define VCPUS_MAX 4u
@@ -42,15 +43,6 @@ static bool at_rest[SLOTS]; /* paused: nothing of it may run */
 
 void printk(const char *fmt, ...) {
     (void)fmt;
-}
-
-int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) {
-    return vsnprintf(buf, size, fmt, ap);
-}
-
-size_t hv_strlcpy(char *d, const char *s, size_t size) {
-    snprintf(d, size, "%s", s);
-    return strlen(s);
 }
 
 bool log_ratelimit(struct ratelimit *rl, uint64_t now_ns) {

@@ -6,7 +6,8 @@
 #include "sched_world.h"
 
 #include <hv/errno.h>
-#include <hv/string.h>
+
+#include "../fake/host_string.h"
 
 #define VCPUS 8u
 #define STEP_TICKS 2000u
@@ -46,10 +47,6 @@ bool vgic_has_pending(const struct vcpu *v) {
 
 void vtimer_phys_look(struct vcpu *v) {
     (void)v;
-}
-
-size_t hv_strlcpy(char *d, const char *s, size_t size) {
-    return (size_t)snprintf(d, size, "%s", s);
 }
 
 static void world_saved(struct vcpu *v) {
@@ -182,6 +179,22 @@ static void hog(uint32_t weight) {
     assert_int_equal(add(&p), 0);
 }
 
+static void budgeted(bool realtime, uint32_t budget_us, uint32_t period_us) {
+    struct sched_params p;
+
+    sched_params_init(&p);
+    p.realtime = realtime;
+    p.budget_us = budget_us;
+    p.period_us = period_us;
+    assert_int_equal(add(&p), 0);
+}
+
+/* The guest computes for `work`, then is not ready until `sleep` after it was the last time. */
+static void sleeps(unsigned guest, uint64_t work, uint64_t sleep) {
+    load[guest].work = work;
+    load[guest].sleep = sleep;
+}
+
 static void run_for(uint64_t ticks) {
     for (unsigned i = 0; i < nr_guests; i++) {
         assert_true(vcpu_claim(&guests[i]));
@@ -286,14 +299,9 @@ static void alone_there_is_no_tick(void **state) {
 }
 
 static void capped_even_when_alone(void **state) {
-    struct sched_params p;
-
     (void)state;
     make(1, 1);
-    sched_params_init(&p);
-    p.budget_us = 7500;
-    p.period_us = 30000;
-    assert_int_equal(add(&p), 0);
+    budgeted(false, 7500, 30000);
     run_for(3 * SECOND);
     NEAR(share(0, 3 * SECOND), 250, 15);
     world_destroy();
@@ -301,20 +309,12 @@ static void capped_even_when_alone(void **state) {
 
 /* Works 1 ms of each 10, against three that never rest; and one that takes more than its budget. */
 static void realtime_is_in_time(void **state) {
-    struct sched_params p;
-
     (void)state;
     for (unsigned greedy = 0; greedy < 2; greedy++) {
         make(1, 1 + greedy);
-        sched_params_init(&p);
-        p.realtime = true;
-        p.budget_us = 2000;
-        p.period_us = 10000;
-        assert_int_equal(add(&p), 0);
-        if (!greedy) {
-            load[0].work = SECOND / 1000;
-            load[0].sleep = SECOND / 100;
-        }
+        budgeted(true, 2000, 10000);
+        if (!greedy)
+            sleeps(0, SECOND / 1000, SECOND / 100);
         for (unsigned i = 0; i < 3; i++)
             hog(4096);
         run_for(2 * SECOND);
@@ -330,18 +330,10 @@ static void realtime_is_in_time(void **state) {
 
 /* Of two budgets the one whose period ends first goes first: both are kept. */
 static void budgets_are_kept_together(void **state) {
-    static const unsigned budget[] = {4000, 9000}, period[] = {10000, 20000};
-    struct sched_params p;
-
     (void)state;
     make(1, 1);
-    for (unsigned i = 0; i < 2; i++) {
-        sched_params_init(&p);
-        p.realtime = true;
-        p.budget_us = budget[i];
-        p.period_us = period[i];
-        assert_int_equal(add(&p), 0);
-    }
+    budgeted(true, 4000, 10000);
+    budgeted(true, 9000, 20000);
     hog(256);
     run_for(2 * SECOND);
     NEAR(share(0, 2 * SECOND), 400, 15);
@@ -352,20 +344,11 @@ static void budgets_are_kept_together(void **state) {
 
 /* The one whose period is the shorter is not kept waiting by the other's long budget. */
 static void the_earliest_deadline_goes_first(void **state) {
-    struct sched_params p;
-
     (void)state;
     make(1, 1);
-    sched_params_init(&p);
-    p.realtime = true;
-    p.budget_us = 2000;
-    p.period_us = 5000;
-    assert_int_equal(add(&p), 0);
-    load[0].work = SECOND / 1000;
-    load[0].sleep = SECOND / 200;
-    p.budget_us = 9000;
-    p.period_us = 20000;
-    assert_int_equal(add(&p), 0);
+    budgeted(true, 2000, 5000);
+    sleeps(0, SECOND / 1000, SECOND / 200);
+    budgeted(true, 9000, 20000);
     run_for(2 * SECOND);
     assert_in_range(load[0].latest, SECOND / 1000, SECOND / 200);
     NEAR(share(1, 2 * SECOND), 450, 15);
@@ -374,14 +357,10 @@ static void the_earliest_deadline_goes_first(void **state) {
 
 /* One that sleeps most of the time does not wait for slices of those who never do. */
 static void sleepers_go_first(void **state) {
-    struct sched_params p;
-
     (void)state;
     make(1, 1);
-    sched_params_init(&p);
-    assert_int_equal(add(&p), 0);
-    load[0].work = SECOND / 10000;
-    load[0].sleep = SECOND / 100;
+    hog(256);
+    sleeps(0, SECOND / 10000, SECOND / 100);
     for (unsigned i = 0; i < 3; i++)
         hog(256);
     run_for(2 * SECOND);
@@ -393,15 +372,11 @@ static void sleepers_go_first(void **state) {
 /* One that wakes lets a sibling go on for a moment, which may hold a lock that it would wait for; a
  * stranger it interrupts. */
 static void siblings_wait_a_moment(void **state) {
-    struct sched_params p;
-
     (void)state;
     for (unsigned related = 0; related < 2; related++) {
         make(1, 1);
-        sched_params_init(&p);
-        assert_int_equal(add(&p), 0);
-        load[0].work = SECOND / 10000;
-        load[0].sleep = SECOND / 100;
+        hog(256);
+        sleeps(0, SECOND / 10000, SECOND / 100);
         hog(256);
         if (related)
             guests[1].domain = guests[0].domain;
@@ -417,17 +392,10 @@ static void siblings_wait_a_moment(void **state) {
 
 /* Real time does not wait for siblings. */
 static void realtime_siblings_do_not_wait(void **state) {
-    struct sched_params p;
-
     (void)state;
     make(1, 1);
-    sched_params_init(&p);
-    p.realtime = true;
-    p.budget_us = 2000;
-    p.period_us = 10000;
-    assert_int_equal(add(&p), 0);
-    load[0].work = SECOND / 10000;
-    load[0].sleep = SECOND / 100;
+    budgeted(true, 2000, 10000);
+    sleeps(0, SECOND / 10000, SECOND / 100);
     hog(256);
     guests[1].domain = guests[0].domain;
     run_for(2 * SECOND);
@@ -471,8 +439,7 @@ static void hard_affinity_is_obeyed(void **state) {
         cpumask_add(&p.hard, 2);
         cpumask_add(&p.hard, 3);
         assert_int_equal(add(&p), 0);
-        load[i].work = SECOND / 200;
-        load[i].sleep = i % 2 ? SECOND / 150 : 0;
+        sleeps(i, SECOND / 200, i % 2 ? SECOND / 150 : 0);
     }
     run_for(SECOND); /* world_look() checks */
     world_destroy();
@@ -505,8 +472,7 @@ static void soft_affinity_is_a_wish(void **state) {
         sched_params_init(&p);
         only(&p.soft, 3);
         assert_int_equal(add(&p), 0);
-        load[1].work = SECOND / 200;
-        load[1].sleep = SECOND / 150;
+        sleeps(1, SECOND / 200, SECOND / 150);
         run_for(SECOND);
         if (hogs)
             assert_true(10 * seen_on[1][3] < seen_elsewhere(1, 3));
@@ -558,8 +524,7 @@ static void null_gives_a_cpu_each(void **state) {
     assert_int_equal(add(&p), 0);
     assert_int_equal(add(&p), -EBUSY);
     assert_int_not_equal(guests[0].cpu, guests[1].cpu);
-    load[1].work = SECOND / 500;
-    load[1].sleep = SECOND / 300;
+    sleeps(1, SECOND / 500, SECOND / 300);
     for (unsigned i = 0; i < 3; i++)
         hog(256);
     run_for(2 * SECOND);
@@ -611,8 +576,7 @@ static void none_waits_for_long(void **state) {
         make(2 + seed % 3, seed);
         for (unsigned i = 0; i < VCPUS; i++) {
             hog(weights[i]);
-            load[i].work = SECOND / (50 + 20 * i);
-            load[i].sleep = i % 3 ? 0 : SECOND / 300;
+            sleeps(i, SECOND / (50 + 20 * i), i % 3 ? 0 : SECOND / 300);
         }
         run_for(3 * SECOND);
         for (unsigned i = 0; i < VCPUS; i++)

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "../../common/mm/boot_mem.h"
+#include "../../tests/fake/host_string.h"
 
 bool printk_panicking;
 static unsigned nr_errors;
@@ -54,22 +55,6 @@ void panic(const char *fmt, ...) {
     va_end(ap);
     exit(1);
 }
-int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) {
-    return vsnprintf(buf, size, fmt, ap);
-}
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...) {
-    va_list ap;
-    int n;
-
-    va_start(ap, fmt);
-    n = vsnprintf(buf, size, fmt, ap);
-    va_end(ap);
-    return n;
-}
-size_t hv_strlcpy(char *dst, const char *src, size_t size) {
-    return (size_t)snprintf(dst, size, "%s", src);
-}
-
 static void __attribute__((noreturn)) give_up(const char *what, const char *name) {
     fprintf(stderr, "holdfast-check: error: %s %s\n", name, what);
     exit(2);

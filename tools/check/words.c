@@ -12,16 +12,6 @@
 
 #include "check.h"
 
-static void check_choices(void) {
-    char word[16];
-
-    if (cmdline_get("iommu", word, sizeof(word)) && strcmp(word, "mirror") &&
-        strcmp(word, "shared"))
-        printk("command line: iommu: expected mirror or shared, got \"%s\"\n", word);
-    if (cmdline_get("console", word, sizeof(word)) && strcmp(word, "dtuart"))
-        printk("console=%s: only dtuart is known\n", word);
-}
-
 static void check_uart(const void *fdt) {
     char word[FDT_PATH_MAX];
 
@@ -39,7 +29,8 @@ void check_words(const void *fdt) {
         cmdline_bool(switches[i], false);
     for (unsigned i = 0; i < ARRAY_SIZE(numbers); i++)
         cmdline_size(numbers[i], 0);
-    check_choices();
+    cmdline_choice("iommu", "mirror", "shared");
+    cmdline_choice("console", "dtuart", NULL);
     check_uart(fdt);
     cmdline_report_unknown();
 }
