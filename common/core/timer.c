@@ -91,18 +91,34 @@ void timers_init_cpu(void) {
     hyp_timer_off();
 }
 
-void timers_init(const void *fdt) {
+static int timer_node(const void *fdt) {
     int node = fdt_next_compatible(fdt, -1, "arm,armv8-timer");
-    enum irq_trigger trigger;
-    unsigned irq;
-    uint32_t hz = 0;
 
     if (node < 0)
         node = fdt_next_compatible(fdt, -1, "arm,armv7-timer");
-    if (node < 0 || irq_from_fdt(fdt, node, 3, &irq, &trigger))
-        panic("device tree: no arm,armv8-timer node with a hypervisor timer interrupt");
+    if (node < 0)
+        panic("device tree: no timer that is known (arm,armv8-timer, arm,armv7-timer)");
+    return node;
+}
+
+unsigned timer_irq_from_fdt(const void *fdt, unsigned index, enum irq_trigger *trigger) {
+    int node = timer_node(fdt);
+    char path[FDT_PATH_MAX];
+    unsigned irq;
+
+    if (irq_from_fdt(fdt, node, index, &irq, trigger) || irq >= 32)
+        panic("device tree: %s: interrupts: expected a private interrupt in entry %u",
+              fdt_path(fdt, node, path), index);
+    return irq;
+}
+
+void timers_init(const void *fdt) {
+    enum irq_trigger trigger;
+    unsigned irq = timer_irq_from_fdt(fdt, 3, &trigger);
+    uint32_t hz = 0;
+
     timer_hz = hyp_timer_frequency();
-    if (!fdt_u32(fdt, node, "clock-frequency", &hz) && hz)
+    if (!fdt_u32(fdt, timer_node(fdt), "clock-frequency", &hz) && hz)
         timer_hz = hz;
     if (timer_hz < 1000000 || timer_hz > 4000000000ULL)
         panic("timer: counter frequency %llu Hz is not usable", (unsigned long long)timer_hz);

@@ -552,9 +552,8 @@ static enum irq_result maintenance_irq(unsigned irq, void *arg) {
 }
 
 void vgic_init_host(void) {
-    if (!vgic_hw->maintenance_irq ||
-        irq_request(vgic_hw->maintenance_irq, IRQ_LEVEL, maintenance_irq, NULL, "vGIC maintenance"))
-        panic("gic: no maintenance interrupt in the device tree");
+    if (irq_request(vgic_hw->maintenance_irq, IRQ_LEVEL, maintenance_irq, NULL, "vGIC maintenance"))
+        panic("gic: interrupt %u cannot be had", vgic_hw->maintenance_irq);
 }
 
 unsigned vgic_max_vcpus(void) {

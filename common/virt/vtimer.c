@@ -1,7 +1,6 @@
 /* The guest's virtual timer, switched with its vCPU, and its physical timer, emulated. Contract:
  * hv/vtimer.h. */
 #include <hv/domain.h>
-#include <hv/fdt.h>
 #include <hv/irq.h>
 #include <hv/printk.h>
 #include <hv/vcpu.h>
@@ -134,13 +133,9 @@ void vtimer_phys_write(struct vcpu *v, enum ptimer_reg r, uint64_t val) {
 /* ---- setting up ---- */
 
 void vtimer_init_host(const void *fdt) {
-    int node = fdt_next_compatible(fdt, -1, "arm,armv8-timer");
     enum irq_trigger trigger;
 
-    if (node < 0)
-        node = fdt_next_compatible(fdt, -1, "arm,armv7-timer");
-    if (node < 0 || irq_from_fdt(fdt, node, VIRT_INDEX, &virt_irq, &trigger) || virt_irq >= 32)
-        panic("device tree: the timer node has no virtual timer interrupt");
+    virt_irq = timer_irq_from_fdt(fdt, VIRT_INDEX, &trigger);
     if (irq_request(virt_irq, IRQ_LEVEL, virt_fired, NULL, "virtual timer"))
         panic("timer: interrupt %u cannot be had", virt_irq);
 }

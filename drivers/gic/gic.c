@@ -20,7 +20,7 @@ const struct irq_chip *gic_probe(const void *fdt) {
     if (!chip)
         chip = gicv2_probe(fdt);
     if (!chip)
-        panic("device tree: no interrupt controller that is known (arm,gic-v3, arm,gic-400)");
+        panic("device tree: no interrupt controller that is known (docs/boards.md)");
     return chip;
 }
 
@@ -67,7 +67,11 @@ void *gic_map_reg(const void *fdt, int node, unsigned index, uint64_t min_size, 
 
 unsigned gic_maintenance_irq(const void *fdt, int node) {
     enum irq_trigger trigger;
-    unsigned irq = 0;
+    char path[FDT_PATH_MAX];
+    unsigned irq;
 
-    return irq_from_fdt(fdt, node, 0, &irq, &trigger) || irq >= 32 ? 0 : irq;
+    if (irq_from_fdt(fdt, node, 0, &irq, &trigger) || irq >= 32)
+        panic("device tree: %s: interrupts: expected the private maintenance interrupt",
+              fdt_path(fdt, node, path));
+    return irq;
 }

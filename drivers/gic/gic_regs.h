@@ -28,7 +28,7 @@ void gic_frame_set_trigger(volatile char *frame, uint32_t irq, enum irq_trigger 
 void gic_frame_write_bit(volatile char *frame, uint32_t irq, unsigned reg);
 /* Maps entry `index` of the node's reg; panics when it is missing or smaller than min_size. */
 void *gic_map_reg(const void *fdt, int node, unsigned index, uint64_t min_size, uint64_t *size);
-/* The PPI of the virtual interface's maintenance; 0: the node has none. */
+/* The PPI of the virtual interface's maintenance; panics when the node has none. */
 unsigned gic_maintenance_irq(const void *fdt, int node);
 
 #endif

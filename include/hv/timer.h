@@ -10,6 +10,7 @@
 #ifndef HV_TIMER_H
 #define HV_TIMER_H
 
+#include <hv/irq.h>
 #include <hv/list.h>
 #include <hv/types.h>
 
@@ -25,7 +26,9 @@ struct timer {
 extern uint64_t timer_hz; /* counter frequency */
 
 void timers_init(const void *fdt); /* boot CPU; reads the timer node */
-void timers_init_cpu(void);        /* each CPU */
+/* The CPUs' private interrupt in entry `index` of the timer node. Boot; panics without one. */
+unsigned timer_irq_from_fdt(const void *fdt, unsigned index, enum irq_trigger *trigger);
+void timers_init_cpu(void); /* each CPU */
 
 uint64_t time_ticks(void);
 uint64_t time_ns(void); /* since the counter started */
