@@ -83,11 +83,16 @@ def test_the_error_of_the_device_tree_reference():
 
 @pytest.mark.not_on(arm32="the guide's session is with a 64-bit machine")
 def test_the_breakpoint_of_the_porting_guide():
-    """It is where the image's first instruction, a branch, leads to at the load address of the text."""
+    """It is where the image's first instruction, a branch, leads to at the load address of the text; that of arm32
+    stands behind eight that do nothing."""
+    guide = (ROOT / "docs/porting.md").read_text(encoding="utf-8")
     first = int.from_bytes(HOLDFAST.read_bytes()[:4], "little")
     assert first >> 26 == 0b000101
     entry = 0x40200000 + 4 * (first & 0x3FFFFFF)
-    assert f"(gdb) hbreak *{entry:#x}\n" in (ROOT / "docs/porting.md").read_text(encoding="utf-8")
+    assert f"(gdb) hbreak *{entry:#x}\n" in guide
+    first = int.from_bytes((BUILD / "arm32/holdfast.bin").read_bytes()[32:36], "little")
+    assert first >> 24 == 0xEA
+    assert f"`primary_entry` is {32 + 8 + 4 * (first & 0xFFFFFF):#x} above the load address" in guide.replace("\n  ", "")
 
 
 @pytest.mark.not_on(arm32="the guide's session is with a 64-bit machine")
