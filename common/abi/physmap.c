@@ -1,6 +1,6 @@
 /*
  * add_to_physmap and remove_from_physmap: a guest places the hypervisor's pages in its memory and
- * takes anything out of it (gfn-tracking: entry and GFN change together, inside p2m_map() and
+ * takes anything out of it (docs/memory.md: entry and GFN change together, inside p2m_map() and
  * p2m_unmap()).
  */
 #include <hv/bits.h>

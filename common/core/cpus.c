@@ -189,10 +189,3 @@ void machine_power_off(void) {
     firmware_system_off();
     stop_machine("power off");
 }
-
-void machine_restart(void) {
-    cpus_stop_others();
-    console_flush();
-    firmware_system_reset();
-    stop_machine("reset");
-}

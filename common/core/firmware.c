@@ -16,7 +16,7 @@ static bool answers_features;
 #define SMCCC_1_1 0x10001
 
 /* 0: cannot be called. PSCI 0.1 takes its numbers from the node. */
-static uint32_t fn_cpu_on, fn_cpu_off, fn_system_off, fn_system_reset;
+static uint32_t fn_cpu_on, fn_cpu_off, fn_system_off;
 
 #ifdef __LP64__
 #define CPU_ON PSCI_CPU_ON64
@@ -30,7 +30,6 @@ static void use_psci_0_2(void) {
     fn_cpu_on = CPU_ON;
     fn_cpu_off = PSCI_CPU_OFF;
     fn_system_off = PSCI_SYSTEM_OFF;
-    fn_system_reset = PSCI_SYSTEM_RESET;
     if ((int32_t)version >= PSCI_1_0 && (int32_t)smccc_smc(PSCI_FEATURES, SMCCC_VERSION, 0, 0) >= 0)
         answers_features = (int32_t)smccc_smc(SMCCC_VERSION, 0, 0, 0) >= SMCCC_1_1;
     printk("firmware: PSCI %u.%u\n", (unsigned)(version >> 16) & 0x7fff,
@@ -51,7 +50,7 @@ void firmware_init(const void *fdt) {
     const char *method;
     bool old;
 
-    fn_cpu_on = fn_cpu_off = fn_system_off = fn_system_reset = 0;
+    fn_cpu_on = fn_cpu_off = fn_system_off = 0;
     answers_features = false;
     if (node < 0)
         node = fdt_next_compatible(fdt, -1, "arm,psci-1.0");
@@ -108,9 +107,4 @@ void firmware_cpu_off(void) {
 void firmware_system_off(void) {
     if (fn_system_off)
         smccc_smc(fn_system_off, 0, 0, 0);
-}
-
-void firmware_system_reset(void) {
-    if (fn_system_reset)
-        smccc_smc(fn_system_reset, 0, 0, 0);
 }

@@ -299,7 +299,7 @@ static int mirror_unmap(void *arg, gfn_t g, uint64_t nr, bool more) {
     return dom->unsafe || settled ? -EIO : rc;
 }
 
-/* ---- the audit: invariant 17 ---- */
+/* ---- the audit: invariant 17 (docs/memory.md) ---- */
 
 struct audit {
     struct iommu_domain *dom;

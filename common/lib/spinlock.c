@@ -180,19 +180,6 @@ void rw_wait_write(rwlock_t *l) {
     atomic_sub32(&l->writers_waiting, 1);
 }
 
-static void acquire_write(rwlock_t *l, bool pair) {
-    CHECK_RANK(l, pair);
-    rw_lock_write(l);
-    SET_HOLDER(l);
-    NOTE_HELD(l);
-}
-
-static void release_write(rwlock_t *l) {
-    NOTE_RELEASED(l);
-    CLEAR_HOLDER(l);
-    rw_unlock_write(l);
-}
-
 #if HF_DEBUG
 
 void spin_lock(spinlock_t *l) {
@@ -224,11 +211,16 @@ void read_unlock(rwlock_t *l) {
 }
 
 void write_lock(rwlock_t *l) {
-    acquire_write(l, false);
+    CHECK_RANK(l, false);
+    rw_lock_write(l);
+    SET_HOLDER(l);
+    NOTE_HELD(l);
 }
 
 void write_unlock(rwlock_t *l) {
-    release_write(l);
+    NOTE_RELEASED(l);
+    CLEAR_HOLDER(l);
+    rw_unlock_write(l);
 }
 
 #endif
@@ -247,18 +239,4 @@ bool rw_is_held(const rwlock_t *l) {
 #else
     return load_relaxed(&l->word) != 0;
 #endif
-}
-
-void write_lock_pair(rwlock_t *a, rwlock_t *b) {
-    rwlock_t *first = a < b ? a : b;
-
-    acquire_write(first, false);
-    if (a != b)
-        acquire_write(first == a ? b : a, true);
-}
-
-void write_unlock_pair(rwlock_t *a, rwlock_t *b) {
-    release_write(a);
-    if (a != b)
-        release_write(b);
 }

@@ -1,5 +1,5 @@
-/* The audit, and a summary. The audit: every invariant marked [A] in the contract that can be seen
- * from one p2m. */
+/* The audit, and a summary. The audit: every invariant of docs/memory.md that can be seen from one
+ * p2m. */
 #include <hv/bits.h>
 #include <hv/p2m.h>
 #include <hv/printk.h>

@@ -145,12 +145,3 @@ void hv_free(void *p) {
     }
     spin_unlock(&slab_lock);
 }
-
-char *hv_strdup(const char *s) {
-    size_t n = strlen(s) + 1;
-    char *p = hv_zalloc(n);
-
-    if (p)
-        memcpy(p, s, n);
-    return p;
-}

@@ -10,9 +10,6 @@
 #define __noreturn __attribute__((noreturn))
 #define __printf(f, a) __attribute__((format(printf, f, a)))
 #define __section(s) __attribute__((section(s)))
-#define __aligned_to(n) __attribute__((aligned(n)))
-#define __unused __attribute__((unused))
-#define __weak __attribute__((weak))
 #define __noinline __attribute__((noinline))
 #define __force_inline inline __attribute__((always_inline)) /* where a constant argument pays */
 #ifdef __clang__

@@ -24,9 +24,8 @@ void cpu_set_online(void);
 /* Stops every other CPU (panic, power off). */
 void cpus_stop_others(void);
 void cpu_stop_self(void) __noreturn;
-/* Machine power off / restart through firmware. Never return. */
+/* Machine power off through firmware. */
 void machine_power_off(void) __noreturn;
-void machine_restart(void) __noreturn;
 
 /*
  * Makes `cpu` leave the guest or its idle wait and run its softirqs and its scheduler. Cheap when

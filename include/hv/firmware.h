@@ -21,7 +21,6 @@ void firmware_arch_call(uint32_t fn, uint64_t arg);
 struct boot_cpu;
 bool spin_table_is_used(const void *fdt);
 int spin_table_cpu_on(const void *fdt, uint64_t mpidr, struct boot_cpu *b) __must_check;
-void firmware_system_off(void);   /* returns only when the firmware cannot */
-void firmware_system_reset(void); /* likewise */
+void firmware_system_off(void); /* returns only when the firmware cannot */
 
 #endif

@@ -23,9 +23,6 @@ static inline void list_insert_after(struct list *at, struct list *e) {
     at->next->prev = e;
     at->next = e;
 }
-static inline void list_push(struct list *head, struct list *e) {
-    list_insert_after(head, e);
-}
 static inline void list_append(struct list *head, struct list *e) {
     list_insert_after(head->prev, e);
 }

@@ -40,7 +40,7 @@ bool boot_mem_bank(unsigned i, paddr_t *start, uint64_t *size);
 /* ---- direct map (arm64: all RAM; arch mmu.c makes it): phys_to_virt(), virt_to_phys() in
  * asm/layout.h. Any other RAM is reached through hv/mapwin.h ---- */
 
-/* ---- page_info, see gfn-tracking.md for the exact layout of type_info ---- */
+/* ---- page_info, see docs/memory.md for the layout of type_info ---- */
 struct page_info; /* hv/page.h */
 
 /* Hands all free boot memory to the buddy; after this boot_mem_alloc() must not be called. */
@@ -66,7 +66,6 @@ bool heap_scrub_idle(void);
 /* ---- small objects: zeroed, 16-byte aligned; larger than a page goes to xenheap_alloc ---- */
 void *hv_zalloc(size_t size);
 void hv_free(void *p);
-char *hv_strdup(const char *s);
 
 /* ---- hypervisor virtual mappings (vmap region) ---- */
 enum hyp_prot { HYP_RX, HYP_RO, HYP_RW, HYP_DEVICE };

@@ -1,5 +1,5 @@
 /*
- * Floor 3: a domain's stage-2 table. Contract: gfn-tracking.md; the invariants are cited by number.
+ * Floor 3: a domain's stage-2 table. Contract: docs/memory.md; the invariants are cited by number.
  *
  * Lock: p2m.lock (RANK_P2M). Functions with suffix _locked want it held for writing, the others
  * take it. Table pages come from the p2m's own pool only; an empty pool is -ENOMEM and changes

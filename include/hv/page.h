@@ -3,7 +3,7 @@
  *
  * A page's life is told by count_info: a reference count and flags. PGC_allocated stands for the
  * owner's own reference. get_page() adds one, put_page() drops one; the last one returns the page
- * to the heap, or leaks it with a line when it is still mapped (gfn-tracking.md invariant 8).
+ * to the heap, or leaks it with a line when it is still mapped (docs/memory.md invariant 8).
  * type_info says how it is used and at which GFN its owner sees it: hv/type_info.h.
  */
 #ifndef HV_PAGE_H
@@ -185,10 +185,6 @@ static inline __must_check bool get_page(struct page_info *page, const struct do
         return true;
     put_page(page);
     return false;
-}
-/* Without looking at the owner; the caller knows it is in use. */
-static inline __must_check bool get_page_any(struct page_info *page) {
-    return get_page_if_used(page);
 }
 /* The owner gives the page up: its reference goes. False when it was given up before (then nothing
  * happened). */

@@ -104,7 +104,6 @@ int pci_intx_of_function(const void *fdt, int bridge, uint32_t rid, unsigned pin
 #define PCI_INTERRUPT 0x3cu
 #define PCI_BRIDGE_CONTROL 0x3eu
 
-#define PCI_COMMAND_IO (1u << 0)
 #define PCI_COMMAND_MEMORY (1u << 1)
 #define PCI_COMMAND_MASTER (1u << 2)
 #define PCI_COMMAND_PARITY (1u << 6)

@@ -68,13 +68,6 @@ void panic(const char *fmt, ...) __printf(1, 2) __noreturn;
         if (unlikely(c))                                                                           \
             panic("BUG at %s:%d: %s", __FILE__, __LINE__, #c);                                     \
     } while (0)
-#define WARN_ON(c)                                                                                 \
-    ({                                                                                             \
-        bool warn_cond_ = (c);                                                                     \
-        if (unlikely(warn_cond_))                                                                  \
-            printk("warning at %s:%d: %s\n", __FILE__, __LINE__, #c);                              \
-        unlikely(warn_cond_);                                                                      \
-    })
 #if HF_DEBUG
 #define ASSERT(c) BUG_ON(!(c))
 #else

@@ -15,7 +15,7 @@
 #include <asm/atomic.h>
 #include <asm/barrier.h>
 
-/* Ascending: what stands lower here is taken later. gfn-tracking.md invariant 14 fixes the middle
+/* Ascending: what stands lower here is taken later. docs/memory.md invariant 14 fixes the middle
  * part. */
 enum lock_rank {
     RANK_NONE = 0,
@@ -142,8 +142,6 @@ void spin_unlock_pair(spinlock_t *a, spinlock_t *b);
 void rwlock_init(rwlock_t *l, enum lock_rank rank, const char *name);
 bool rw_is_write_held(const rwlock_t *l); /* for asserts, as spin_is_held() */
 bool rw_is_held(const rwlock_t *l);
-void write_lock_pair(rwlock_t *a, rwlock_t *b);
-void write_unlock_pair(rwlock_t *a, rwlock_t *b);
 
 /* How many locks this CPU holds: 0 wherever a stack is switched. Release builds: 0; for asserts. */
 #if HF_DEBUG

@@ -1,5 +1,5 @@
 /*
- * Floor 3: the packed word page_info.type_info (gfn-tracking.md). Pure functions on a value.
+ * Floor 3: the packed word page_info.type_info (docs/memory.md). Pure functions on a value.
  *
  *     top bit        PGT_none 0, PGT_writable_page 1
  *     count          PGT_COUNT_BITS bits: how many hold the page as writable

@@ -55,9 +55,6 @@ static inline gfn_t gfn(uint64_t n) {
 static inline paddr_t paddr_add(paddr_t p, uint64_t n) {
     return (paddr_t){p.pa + n};
 }
-static inline ipaddr_t ipaddr_add(ipaddr_t p, uint64_t n) {
-    return (ipaddr_t){p.ipa + n};
-}
 static inline mfn_t mfn_add(mfn_t m, uint64_t n) {
     return (mfn_t){m.mfn + n};
 }
@@ -78,9 +75,6 @@ static inline paddr_t mfn_to_paddr(mfn_t m) {
 }
 static inline gfn_t ipaddr_to_gfn(ipaddr_t p) {
     return (gfn_t){p.ipa >> PAGE_SHIFT};
-}
-static inline ipaddr_t gfn_to_ipaddr(gfn_t g) {
-    return (ipaddr_t){g.gfn << PAGE_SHIFT};
 }
 
 #endif

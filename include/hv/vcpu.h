@@ -74,7 +74,9 @@ DECLARE_PER_CPU(struct vcpu *, current_vcpu);
 void sched_init(void);     /* once */
 void sched_init_cpu(void); /* makes the calling context this CPU's idle thread, on that stack */
 void sched_idle(void) __noreturn; /* the idle thread's body */
-void sched_stir_idle(void);       /* CPUs that sleep look whether there is memory to be cleared */
+/* CPUs that wait are asked to look once more for memory to be cleared. One that goes to wait just
+ * then may not: what stays dirty is cleared when it is allocated. */
+void sched_stir_idle(void);
 /* Gives a new vCPU its stack, the usual parameters and its first CPU (the one with the fewest);
  * OFFLINE. 0, -ENOMEM, -EBUSY (see sched_configure()). Undone by sched_remove(). */
 int sched_add(struct vcpu *v) __must_check;
@@ -159,8 +161,8 @@ void vcpu_dump(const struct vcpu *v);
 
 /* ---- exceptions into the guest, arch/: the vCPU is current and has a full frame ---- */
 void inject_undefined(struct vcpu *v, bool insn32);
-void inject_data_abort(struct vcpu *v, uint64_t far); /* synchronous external abort, DFSC 0x10 */
+/* A synchronous external abort of a store (wnr) or load, DFSC 0x10. */
+void inject_data_abort(struct vcpu *v, uint64_t far, bool wnr);
 void inject_insn_abort(struct vcpu *v, uint64_t far); /* IFSC 0x10 */
-void inject_serror(struct vcpu *v);
 
 #endif

@@ -68,7 +68,6 @@ static void assert_silent(void) {
     assert_int_equal(firmware_cpu_on(1, paddr(0x1000), 0), -ENODEV);
     firmware_cpu_off();
     firmware_system_off();
-    firmware_system_reset();
     assert_int_equal(calls, 0);
 }
 
@@ -108,9 +107,7 @@ static void current_psci(const char *compatible) {
     assert_int_equal(called[0], PSCI_CPU_OFF);
     firmware_system_off();
     assert_int_equal(called[0], PSCI_SYSTEM_OFF);
-    firmware_system_reset();
-    assert_int_equal(called[0], PSCI_SYSTEM_RESET);
-    assert_int_equal(calls, 6);
+    assert_int_equal(calls, 5);
 }
 
 static void numbers_of_the_standard(void **state) {
@@ -128,7 +125,6 @@ static void numbers_of_the_node(void **state) {
     firmware_cpu_off();
     assert_int_equal(called[0], 0x95c10001);
     firmware_system_off();
-    firmware_system_reset();
     assert_int_equal(calls, 2);
 
     start("arm,psci", "smc", 0, 0);

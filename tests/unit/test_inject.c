@@ -81,7 +81,7 @@ static void vectors64(void **state) {
         setup(state);
         regs.spsr = from[i].spsr | BIT(31) | BIT(29);
         pc = regs.pc;
-        inject_data_abort(&vc, 0xdead0000beefULL);
+        inject_data_abort(&vc, 0xdead0000beefULL, false);
         assert_int_equal(regs.pc, VBAR + from[i].offset);
         assert_int_equal(REG("elr_el1"), pc);
         assert_int_equal(REG("spsr_el1"), from[i].spsr | BIT(31) | BIT(29));
@@ -94,7 +94,7 @@ static void vectors64(void **state) {
 static void syndromes64(void **state) {
     (void)state;
     regs.spsr = PSR_MODE_EL1H;
-    inject_data_abort_wnr(&vc, 1, true);
+    inject_data_abort(&vc, 1, true);
     assert_int_equal(REG("esr_el1"), 0x96000050);
     regs.spsr = PSR_MODE_EL0T;
     inject_insn_abort(&vc, 0x1000);
@@ -136,13 +136,6 @@ static void pstate64(void **state) {
     assert_false(regs.spsr & PSR_PAN);
 }
 
-static void serror(void **state) {
-    (void)state;
-    inject_serror(&vc);
-    assert_int_equal(REG("hcr_el2"), HCR_VM | HCR_VSE);
-    assert_true(vc.arch.hcr & HCR_VSE);
-}
-
 /* ---- AArch32 ---- */
 
 static void undefined32(void **state) {
@@ -164,7 +157,7 @@ static void aborts32(void **state) {
     (void)state;
     REG("far_el1") = 0x1111111122222222ULL;
     regs.spsr = PSR32_SVC;
-    inject_data_abort_wnr(&vc, 0x33333333, true);
+    inject_data_abort(&vc, 0x33333333, true);
     assert_int_equal(regs.pc, 0x20010);
     assert_int_equal(regs.x[20], 0x8008);
     assert_int_equal(REG("spsr_abt"), PSR32_SVC);
@@ -185,7 +178,7 @@ static void state32(void **state) {
     (void)state;
     REG("sctlr_el1") |= SCTLR_TE | SCTLR_EE | SCTLR_V;
     regs.spsr = PSR32_SYS | PSR_DIT | PSR_SS | PSR_F;
-    inject_data_abort(&vc, 0);
+    inject_data_abort(&vc, 0, false);
     assert_int_equal(regs.pc, 0xffff0010);
     assert_int_equal(regs.spsr, PSR32_ABT | PSR_I | PSR_A | PSR_F | PSR32_T | PSR32_E | PSR_DIT);
     assert_int_equal(REG("spsr_abt"), PSR32_SYS | PSR32_DIT | PSR_F); /* DIT moved, SS gone */
@@ -255,7 +248,6 @@ int main(void) {
         cmocka_unit_test(vectors64),
         cmocka_unit_test_setup(syndromes64, setup),
         cmocka_unit_test_setup(pstate64, setup),
-        cmocka_unit_test_setup(serror, setup),
         cmocka_unit_test_setup(undefined32, setup32),
         cmocka_unit_test_setup(aborts32, setup32),
         cmocka_unit_test_setup(state32, setup32),

@@ -73,7 +73,7 @@ static void random_steps(void **state) {
             model_remove(at);
             list_del(&items[id].link); /* a second time: harmless */
         } else if ((where = (unsigned)rand() % 3) == 0) {
-            list_push(&head, &items[id].link);
+            list_insert_after(&head, &items[id].link);
             model_insert(0, id);
         } else if (where == 1 || !n) {
             list_append(&head, &items[id].link);

@@ -312,7 +312,7 @@ static void leaked_not_freed(void) {
     xenheap_unshare(page_to_virt(p));
     CHECK(messages == 1 && strstr(last_message, "leaking mfn"));
     CHECK(heap_free_pages() == before && dom.pages.xenheap_pages == 0);
-    CHECK(!get_page(p, &dom.pages) && !get_page_any(p));
+    CHECK(!get_page(p, &dom.pages) && !get_page_if_used(p));
     exit(0);
 }
 

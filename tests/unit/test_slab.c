@@ -122,16 +122,6 @@ static void test_full_page(void **state) {
     assert_int_equal(heap_free_pages(), before + 1);
 }
 
-static void test_strdup(void **state) {
-    char *s = hv_strdup("domU1"), *e = hv_strdup("");
-
-    (void)state;
-    assert_string_equal(s, "domU1");
-    assert_string_equal(e, "");
-    hv_free(s);
-    hv_free(e);
-}
-
 static void test_exhausted(void **state) {
     unsigned n = 0;
 
@@ -147,9 +137,9 @@ static void test_exhausted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_random),
-        cmocka_unit_test(test_strdup),   cmocka_unit_test(test_full_page),
-        cmocka_unit_test(test_bad_free), cmocka_unit_test(test_exhausted),
+        cmocka_unit_test(test_sizes),     cmocka_unit_test(test_random),
+        cmocka_unit_test(test_full_page), cmocka_unit_test(test_bad_free),
+        cmocka_unit_test(test_exhausted),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -15,7 +15,7 @@ static uint64_t max_gfn(void) {
 
 static void test_layout(void **state) {
     (void)state;
-    /* The table of gfn-tracking.md, number by number. */
+    /* The table of docs/memory.md, number by number. */
     if (sizeof(type_info_t) == 8) {
         assert_int_equal(PGT_TYPE_MASK, 1ULL << 63);
         assert_int_equal(PGT_COUNT_MASK, 0x7fe0000000000000ULL);

@@ -145,7 +145,7 @@ void guest_data_abort(struct vcpu *v, uint64_t esr, uint64_t far) {
         what = "bus error or unsupported access";
     }
     log_fault(v, what, ipa, far);
-    inject_data_abort_wnr(v, far, write);
+    inject_data_abort(v, far, write);
 }
 
 void trap_data_abort(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {

@@ -83,7 +83,7 @@ void vcpu_save_guest(struct vcpu *v) {
     FOR_EACH_PL1(SAVE)
     banked_save(&a->banked);
     vfp_save(&a->fp, cpu_features.simd32);
-    a->hcr = read_sysreg(HCR); /* a delivered virtual abort has cleared VA */
+    a->hcr = read_sysreg(HCR); /* vcpu_trap_wfe() may have changed it */
 }
 
 void vcpu_load_guest(struct vcpu *v) {

@@ -16,7 +16,6 @@
 
 #define PSR_Q BIT(27)
 #define PSR_GE (0xfULL << 16)
-#define HCR_VA BIT(8)
 
 static uint32_t entry_cpsr(uint32_t cpsr, uint32_t sctlr, uint64_t mode) {
     uint64_t out = (cpsr & (PSR_NZCV | PSR_Q | PSR_GE | PSR_F | PSR_A)) | PSR_I | mode;
@@ -57,26 +56,16 @@ void inject_undefined(struct vcpu *v, bool insn32) {
     enter(v, PSR32_UND, VECTOR_UND, v->regs->spsr & PSR32_T ? 2 : 4);
 }
 
-void inject_data_abort_wnr(struct vcpu *v, uint64_t far, bool wnr) {
+void inject_data_abort(struct vcpu *v, uint64_t far, bool wnr) {
     write_sysreg(far, DFAR);
     write_sysreg(external_status() | (wnr ? BIT(11) : 0), DFSR);
     enter(v, PSR32_ABT, VECTOR_DABT, 8);
-}
-
-void inject_data_abort(struct vcpu *v, uint64_t far) {
-    inject_data_abort_wnr(v, far, false);
 }
 
 void inject_insn_abort(struct vcpu *v, uint64_t far) {
     write_sysreg(far, IFAR);
     write_sysreg(external_status(), IFSR);
     enter(v, PSR32_ABT, VECTOR_PABT, 4);
-}
-
-/* Taken by the guest when it has asynchronous aborts unmasked; the processor clears VA then. */
-void inject_serror(struct vcpu *v) {
-    v->arch.hcr |= (uint32_t)HCR_VA;
-    write_sysreg(read_sysreg(HCR) | HCR_VA, HCR);
 }
 
 /* Everything a guest may try and is not offered. */

@@ -146,7 +146,7 @@ void vcpu_save_guest(struct vcpu *v) {
         save_aarch32(a);
     debug_save(v);
     fpsimd_save(&a->fp);
-    a->hcr = read_sysreg(hcr_el2); /* a delivered virtual SError has cleared VSE */
+    a->hcr = read_sysreg(hcr_el2); /* vcpu_trap_wfe() may have changed it */
 }
 
 void vcpu_load_guest(struct vcpu *v) {

@@ -144,15 +144,11 @@ void inject_undefined(struct vcpu *v, bool insn32) {
         enter64(v, EC_UNKNOWN << ESR_EC_SHIFT | (insn32 ? ESR_IL : 0));
 }
 
-void inject_data_abort_wnr(struct vcpu *v, uint64_t far, bool wnr) {
+void inject_data_abort(struct vcpu *v, uint64_t far, bool wnr) {
     if (v->domain->aarch32)
         data_abort32(v, far, wnr);
     else
         abort64(v, EC_DABT_LOW, far, FSC_EXTERNAL | (wnr ? ISS_WNR : 0));
-}
-
-void inject_data_abort(struct vcpu *v, uint64_t far) {
-    inject_data_abort_wnr(v, far, false);
 }
 
 void inject_insn_abort(struct vcpu *v, uint64_t far) {
@@ -160,10 +156,4 @@ void inject_insn_abort(struct vcpu *v, uint64_t far) {
         insn_abort32(v, far);
     else
         abort64(v, EC_IABT_LOW, far, FSC_EXTERNAL);
-}
-
-/* Taken by the guest when it has SErrors unmasked; the processor clears VSE then. */
-void inject_serror(struct vcpu *v) {
-    v->arch.hcr |= HCR_VSE;
-    write_sysreg(read_sysreg(hcr_el2) | HCR_VSE, hcr_el2);
 }

@@ -11,7 +11,6 @@
 #define HCR_FMO BIT(3)
 #define HCR_IMO BIT(4)
 #define HCR_AMO BIT(5)
-#define HCR_VSE BIT(8)
 #define HCR_FB BIT(9)
 #define HCR_BSU_IS (1ULL << 10)
 #define HCR_TWI BIT(13)
@@ -43,8 +42,6 @@
 #define MDSCR_MDE BIT(15)
 
 /* SCTLR_EL1 and the AArch32 SCTLR */
-#define SCTLR_M BIT(0)
-#define SCTLR_C BIT(2)
 #define SCTLR_V BIT(13)
 #define SCTLR_SPAN BIT(23)
 #define SCTLR_EE BIT(25)
@@ -94,7 +91,6 @@
 #define PSR32_SSBS BIT(23)
 #define PSR32_IT_7_2 (0x3fULL << 10)
 #define PSR32_IT_1_0 (3ULL << 25)
-#define PSR32_J BIT(24)
 
 /* ESR_ELx */
 #define ESR_EC_SHIFT 26
@@ -102,11 +98,8 @@
 #define ESR_EC_OF(esr) ((unsigned)((esr) >> ESR_EC_SHIFT) & 0x3f)
 #define EC_UNKNOWN 0x00ULL
 #define EC_IABT_LOW 0x20ULL
-#define EC_IABT_SAME 0x21ULL
 #define EC_DABT_LOW 0x24ULL
-#define EC_DABT_SAME 0x25ULL
 #define ISS_ISV BIT(24)
-#define ISS_FNV BIT(10)
 #define ISS_CM BIT(8)
 #define ISS_S1PTW BIT(7)
 #define ISS_WNR BIT(6)

@@ -68,8 +68,4 @@ bool aarch32_condition_holds(uint64_t spsr, uint64_t esr);
  * forgets what another vCPU of the domain left in the TLB. For what follows an isb(). */
 void tlb_forget_other_vcpu(const struct vcpu *v, uint64_t vttbr);
 
-/* ---- inject.c ---- */
-/* inject_data_abort() for a store (wnr) or load. */
-void inject_data_abort_wnr(struct vcpu *v, uint64_t far, bool wnr);
-
 #endif

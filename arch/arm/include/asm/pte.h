@@ -19,7 +19,6 @@ typedef uint64_t pte_t;
 #define PTE_TABLE BIT(1) /* at level 3: page */
 #define PTE_ADDR GENMASK(47, 12)
 #define PTE_AF BIT(10)
-#define PTE_SH_OUTER (2ULL << 8)
 #define PTE_SH_INNER (3ULL << 8)
 
 /* Bits no walker looks at. */

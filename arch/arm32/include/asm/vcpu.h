@@ -47,7 +47,7 @@ struct arch_vcpu {
     uint32_t csselr, cntkctl;
 
     /* what Hyp mode sets for it */
-    uint32_t hcr; /* VA is read back at a switch */
+    uint32_t hcr; /* TWE is read back at a switch */
     uint32_t vmpidr;
 
     struct debug_state debug;

@@ -57,7 +57,7 @@ struct arch_vcpu {
     uint64_t dacr32, ifsr32, fpexc32;
 
     /* what EL2 sets for it */
-    uint64_t hcr; /* HCR_EL2; VSE is read back at a switch */
+    uint64_t hcr; /* HCR_EL2; TWE is read back at a switch */
     uint64_t vmpidr;
 
     struct debug_state debug;
