@@ -1,18 +1,11 @@
 /* SOURCES: common/core/timer.c common/core/softirq.c common/lib/spinlock.c */
 /* Timers: order of expiry, re-arming, stopping, moving between CPUs; conversions exact to a tick.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "captured_log.h"
 
 #include <hv/cpu.h>
 #include <hv/fdt.h>
 #include <hv/irq.h>
-#include <hv/printk.h>
 #include <hv/softirq.h>
 #include <hv/timer.h>
 
@@ -33,12 +26,6 @@ unsigned fake_timer_cpu(void) {
 void cpu_kick(unsigned cpu) {
     (void)cpu;
     fail_msg("nobody to kick");
-}
-
-bool printk_panicking;
-void panic(const char *fmt, ...) {
-    fail_msg("panic: %s", fmt);
-    abort();
 }
 
 /* ---- driving time ---- */
@@ -216,6 +203,25 @@ static void conversions(void **state) {
     }
 }
 
+/* Shared interrupts begin at 32. */
+static void its_interrupt_is_private(void **state) {
+    static const unsigned wrong[] = {0, 32};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        timer_irq = wrong[i];
+        log_clear();
+        panic_expected = true;
+        if (!setjmp(panic_jump)) {
+            timers_init(NULL);
+            fail();
+        }
+        panic_expected = false;
+        assert_logged("/timer: interrupts: expected a private interrupt in entry 3");
+    }
+    timer_irq = 26;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(expire_in_order, setup),
@@ -224,6 +230,7 @@ int main(void) {
         cmocka_unit_test_setup(function_may_set_its_own_timer, setup),
         cmocka_unit_test_setup(random_against_sorted_list, setup),
         cmocka_unit_test_setup(conversions, setup),
+        cmocka_unit_test_setup(its_interrupt_is_private, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
