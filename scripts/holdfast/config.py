@@ -279,7 +279,7 @@ def load(path, changes=()):
     try:
         content = pathlib.Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise Refused(f"{path}: {problem}") from None
+        raise Refused(f"{path}: {getattr(problem, 'strerror', 'not text')}") from None
     notes = []
     if imagebuilder.is_imagebuilder(content):
         mapping = imagebuilder.translate(content, path, notes)

@@ -320,6 +320,13 @@ def test_refused_imagebuilder(folder, old, new, said):
     assert re.search(f"^holdfast-image: error: .*{said}", done.stderr, re.M), done.stderr
 
 
+@pytest.mark.parametrize("kind", ["disk", "tftp", "qemu"])
+def test_an_output_that_cannot_be_made(folder, kind):
+    done = make(folder, MINIMAL, kind, "Image/out")
+    assert done.returncode == 1
+    assert re.fullmatch(r"holdfast-image: error: \S*/Image/out\S*: Not a directory\n", done.stderr.splitlines(True)[-1]), done.stderr
+
+
 def test_u_boot_looks_up_nodes_of_its_tree(folder):
     cpus = "source: 'cpus = <7 &{/cpus/cpu@1} &{/cpus/cpu@0}>, <&{/cpus/cpu@1}>;'\n"
     made(folder, MINIMAL + cpus, "tftp", "out")
