@@ -119,6 +119,17 @@ def test_the_debugger_of_the_porting_guide():
     assert ["".join(stop) for stop in stops] == ["primary_entry", "0xedfe0dd0", "hv_main", "gic_probe"], said
 
 
+def test_symbols_of_the_first_instructions(tmp_path):
+    """`early` of the debugger's script, at a load address, for both architectures."""
+    script = (ROOT / "scripts/holdfast.gdb").read_text(encoding="ascii")
+    (tmp_path / "early").write_text(re.search(r"^python\n.*?^end\n", script, re.M | re.S).group(0), encoding="ascii")
+    for arch, entry in (("arm64", 0x40400040), ("arm32", 0x40400030)):
+        gdb = ["gdb-multiarch", "-nx", "-batch", "-ex", "set confirm off", "-x", str(tmp_path / "early"), "-ex", "early 0x40400000"]
+        gdb += ["-ex", f"info symbol {entry:#x}", str(BUILD / arch / "holdfast.elf")]
+        said = subprocess.run(gdb, capture_output=True, text=True, timeout=120).stdout
+        assert "\nprimary_entry in section .text" in said, said
+
+
 def test_the_devices_of_the_board_notes():
     """Every UART and interrupt controller that has a driver stands there, and nothing else."""
     rows = re.findall(r"^\| (?:interrupt controller |UART )?\| (.*) \| `(drivers/\S+)` \|$", (ROOT / "docs/boards.md").read_text(encoding="utf-8"), re.M)
