@@ -1,7 +1,10 @@
 /*
  * Floor 8: from the boot device tree to running domains. Called by common/boot/main.c in this
- * order: boot_mem_from_fdt()  before the first boot_mem_alloc() guests_init()        likewise:
- * claims the boot modules guests_start()       once the scheduler runs
+ * order:
+ *
+ *   boot_mem_from_fdt()  before the first boot_mem_alloc()
+ *   guests_init()        likewise: claims the boot modules
+ *   guests_start()       once the scheduler runs
  */
 #ifndef HV_GUESTS_H
 #define HV_GUESTS_H

@@ -8,8 +8,7 @@
  * The order of a device's life:
  *   iommu_domain_create()  before its first device; the P2M may hold mappings already
  *   iommu_attach()         the device is quiet; give its bus mastering back only after this
- *   iommu_domain_destroy() blocks what is still attached; domain_destroy() calls it, before any
- * page goes back
+ *   iommu_domain_destroy() blocks what is still attached, before any page goes back
  *
  * Locks: RANK_IOMMU, below it RANK_IOMMU_QUEUE. attach, create and destroy are called with no
  * P2M lock held.

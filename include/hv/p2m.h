@@ -178,8 +178,8 @@ struct p2m_summary {
 /* What is mapped, in pieces: changes meanwhile are seen or not. Passes mm_preempt_point(). */
 void p2m_summarize(struct p2m *p2m, struct p2m_summary *s);
 
-/* Checks the [A] invariants; prints each breach with domain, gfn and mfn. Returns the number of
- * breaches. */
+/* Checks the invariants that one p2m shows; prints each breach with domain, gfn and mfn. Returns
+ * the number of breaches. */
 unsigned p2m_audit(struct p2m *p2m);
 /*
  * Debug builds: audits the p2m when p2m_audit_every changes (0: never), and as many more for each

@@ -3,9 +3,11 @@
  *
  * Every change is prepared, then committed: pt_tables_needed() says how many table pages a request
  * can consume, the caller makes sure that `take` can give them, and the commit cannot fail. Removal
- * has two phases, so that a frame is let go only after no TLB can name it: pt_park()    takes
- * entries out of the walk; they stay in memory, invalid (the caller flushes the TLB) pt_reap()
- * shows each parked leaf to the caller and forgets it; unlinked tables go back
+ * has two phases, so that a frame is let go only after no TLB can name it:
+ *
+ *   pt_park()  takes entries out of the walk; they stay in memory, invalid
+ *              (now the caller flushes the TLB)
+ *   pt_reap()  shows each parked leaf to the caller and forgets it; unlinked tables go back
  *
  * The engine takes no lock; the owner of the table serialises writers against everybody.
  */

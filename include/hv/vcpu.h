@@ -74,8 +74,7 @@ DECLARE_PER_CPU(struct vcpu *, current_vcpu);
 void sched_init(void);     /* once */
 void sched_init_cpu(void); /* makes the calling context this CPU's idle thread, on that stack */
 void sched_idle(void) __noreturn; /* the idle thread's body */
-/* CPUs that wait are asked to look once more for memory to be cleared. One that goes to wait just
- * then may not: what stays dirty is cleared when it is allocated. */
+/* CPUs that wait look once more for memory to be cleared. */
 void sched_stir_idle(void);
 /* Gives a new vCPU its stack, the usual parameters and its first CPU (the one with the fewest);
  * OFFLINE. 0, -ENOMEM, -EBUSY (see sched_configure()). Undone by sched_remove(). */
@@ -91,11 +90,11 @@ void vcpu_wake(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 /*
  * The current vCPU waits until vcpu_wake(); returns at once when an interrupt is pending for it or
- * its domain stops or pauses. With nobody else to run the CPU
- * waits right here, with the guest's state loaded.
+ * its domain stops or pauses. With nobody else to run the CPU waits right here, with the guest's
+ * state loaded.
  */
 void vcpu_block(void);
-void vcpu_yield(void);
+void vcpu_yield(void); /* whoever waits for the CPU runs first */
 /* Its times up to now; they add up to its age. */
 void vcpu_get_times(struct vcpu *v, struct vcpu_times *t);
 /*
@@ -150,8 +149,8 @@ void vcpu_load_guest(struct vcpu *v);
 /* Of the vCPU that is loaded: a WFE, as who waits for a spinlock executes it, becomes a
  * vcpu_yield(). */
 void vcpu_trap_wfe(bool on);
-uint64_t vcpu_get_reg(const struct vcpu *v,
-                      unsigned n); /* n = 31 reads 0; AArch32 banked names resolved */
+/* n = 31 reads 0; AArch32 banked names are resolved. */
+uint64_t vcpu_get_reg(const struct vcpu *v, unsigned n);
 void vcpu_set_reg(struct vcpu *v, unsigned n, uint64_t val);
 void vcpu_skip_instruction(struct vcpu *v, unsigned bytes);
 /* The current vCPU, on return from its hypercall: PSTATE.I clear. */
