@@ -78,6 +78,7 @@ static struct {
 static void (*while_blocked)(struct vcpu *v); /* what others do meanwhile */
 static void (*while_preempted)(void);
 static void (*while_yielding)(void);
+static void (*while_copying)(void); /* with the lock of its P2M */
 
 static void forget(void) {
     memset(&seen, 0, sizeof(seen));
@@ -122,6 +123,8 @@ enum guest_memory guest_translate(vaddr_t va, bool write, paddr_t *pa) {
     pte_t e = pt_lookup(&p2m->pt, va, &level);
 
     assert_true(rw_is_held(&p2m->lock));
+    if (while_copying)
+        while_copying();
     if (fail_access && !--fail_access) {
         fail_access = 1;
         return GUEST_NOTHING;
@@ -423,6 +426,8 @@ static inline int end(void **state) {
     fail_zalloc = fail_access = 0;
     while_blocked = NULL;
     while_preempted = NULL;
+    while_yielding = NULL;
+    while_copying = NULL;
     world_check();
     for (unsigned n = 0; n < NR_DOMS; n++)
         if (dom[n])
