@@ -17,7 +17,7 @@ struct monitor_command {
     const char *name;
     char key;         /* asks for it without arguments; 0: none does */
     const char *args; /* "", "DOMAIN", "[DOMAIN]" (all, when none is named), "this|that",
-                       * or "N [DOMAIN]" */
+                       * or one of the first two behind "N " */
     const char *help;
     void (*run)(const struct monitor_args *args); /* in the domain thread */
 };
@@ -26,6 +26,8 @@ struct monitor_command {
 extern const struct monitor_command monitor_commands[];
 
 void monitor_trace(const struct monitor_args *args); /* monitor_trace.c */
-void monitor_fail(const struct monitor_args *args);  /* monitor_fail.c, in debug builds */
+/* monitor_fail.c, in debug builds */
+void monitor_fail(const struct monitor_args *args);
+void monitor_die(const struct monitor_args *args);
 
 #endif

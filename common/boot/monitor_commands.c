@@ -221,6 +221,9 @@ const struct monitor_command monitor_commands[] = {
     {"audit", 'a', "[DOMAIN]", "compare all that is known of the memory", cmd_audit},
     {"debug", 'q', "[DOMAIN]", "raise VIRQ_DEBUG at every vCPU", cmd_debug},
     {"destroy", 0, "DOMAIN", "end it, whatever its node says", cmd_destroy},
+#if HF_DEBUG
+    {"die", 0, "N DOMAIN", "it ends at the N-th point where its vCPUs give way", monitor_die},
+#endif
     {"domains", 'd', "[DOMAIN]", "state and pages", cmd_domains},
 #if HF_DEBUG
     {"fail", 0, "N [DOMAIN]", "the N-th allocation from now finds no memory", monitor_fail},

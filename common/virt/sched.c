@@ -492,8 +492,12 @@ void vcpu_yield(void) {
     schedule();
 }
 
+void (*preempt_point_hook)(void);
+
 void preempt_point(void) {
     ASSERT(!locks_held() && mapwin_none_open());
+    if (HF_DEBUG && unlikely(READ_ONCE(preempt_point_hook)))
+        preempt_point_hook();
     if (irq_chip->irq_waiting())
         irq_dispatch();
     if (this_cpu(softirq_pending))

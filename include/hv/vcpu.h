@@ -139,6 +139,7 @@ struct vcpu *hv_thread_create(void (*fn)(void *), void *arg);
 /* Long work calls this between bounded steps: runs interrupts, softirqs and whoever else is
  * runnable. */
 void preempt_point(void);
+extern void (*preempt_point_hook)(void); /* debug builds: called at each; NULL: none */
 
 /* ---- guest state, arch/ ---- */
 void vcpu_arch_init(struct vcpu *v); /* reset values; entry and x0 come by vcpu_set_entry() */

@@ -1,5 +1,5 @@
 """Allocations that fail, each in turn, by the host console's `fail` (debug builds); guests that end in the
-middle of each hypercall. Either costs no page, and the neighbour nothing."""
+middle of each hypercall, by `die` and otherwise. Either costs no page, and the neighbour nothing."""
 import functools
 import re
 
@@ -12,8 +12,8 @@ from test_static_shm import region
 
 PAIR = 'holdfast,allow-pairs = "neighbour", "victim";'
 CALLS = GUESTS / "calls.bin"
-# A failure is known by who called whom down to the allocation.
-ORDERED = re.compile(r"\(HF\) fail: no memory here, by order\n\(HF\) call trace:\n((?:\(HF\)   .*\n)+)")
+# A failure or death is known by who called whom down to there.
+ORDERED = re.compile(r"\(HF\) (?:fail: no memory|die: the end) here, by order\n\(HF\) call trace:\n((?:\(HF\)   .*\n)+)")
 
 
 class Two:
@@ -55,14 +55,15 @@ class Two:
 
 
 def trace_of(said):
-    """Where the failure was, if it was."""
+    """Where what was ordered came, if it came."""
     found = ORDERED.findall(said)
-    assert len(found) == said.count("fail: no memory") <= 1, said
+    assert len(found) == said.count("by order") <= 1, said
     return found[0] if found else None
 
 
 def each_in_turn(attempt):
-    """attempt(n) lets the n-th allocation fail and tells where that was; None: there are not so many.
+    """attempt(n) lets the n-th allocation fail, or the domain die at the n-th point, and tells where that was; None: there
+    are not so many.
     Of a loop that allocates page after page fewer and fewer are tried, and again more at its end.
     Returns the functions on the way."""
     at = functools.lru_cache(None)(attempt)
@@ -143,18 +144,61 @@ def test_hypercalls():
     }  # fmt: skip
 
 
+def test_deaths_in_hypercalls():
+    """At each point in turn where a call lets others run."""
+    with Machine("faults-deaths", calls(), chosen=PAIR) as machine:
+        two = Two(machine, r"calls: \d+ operations")
+
+        def attempt(n):
+            assert "stays dead" not in two.start()
+            two.monitor.ask(f"die {n} victim")
+            said = two.order(2, "a", r"\(d2\) calls: all made|d2: victim: powered off\r*\n")
+            assert "FAIL" not in said
+            two.machine.focus(0)
+            if "all made" in said:
+                two.monitor.ask("die 0")
+                two.destroy()
+            two.check()
+            return trace_of(said)
+
+        functions = each_in_turn(attempt)
+        two.check_neighbour()
+    assert functions >= {
+        "do_multicall", "each_extent", "evtchn_expand_array", "evtchn_switch_all", "grant_copy", "grant_map",
+        "memory_add_to_physmap_batch", "reset", "setway_access",
+    }  # fmt: skip
+
+
+# How it ends, and how that is seen; 9: by somebody else.
+WATCHDOG = 4
+ENDS = {
+    0: "d2: victim: powered off",
+    1: r"d2: victim: reboots[\s\S]*\(d2\) calls: \d+ operations",
+    3: "d2: victim: stays dead after its crash",
+    9: r"\(d2\) calls: goes on",
+    WATCHDOG: "d2: victim: stays dead after its watchdog fired",
+}
+
+
 @pytest.mark.gicv2
 def test_ends_in_hypercalls():
-    """The other vCPU ends the domain while the first is in each of them, at three moments."""
+    """The other vCPU ends the domain while the first is in each of them, at three moments, or it is destroyed."""
     with Machine("faults-ends", calls(), chosen=PAIR) as machine:
         two = Two(machine, r"calls: (\d+) operations")
         count = int(re.findall(r"\(d2\) calls: (\d+) operations", machine.log())[0])
+
+        def end_in(operation, us, reason):
+            assert "stays dead" not in two.start()
+            two.order(2, f"d{operation} {us} {reason} ", ENDS[reason])
+            machine.focus(0)
+            if reason in (1, 9):
+                two.destroy()
+            two.check()
+
         for operation in range(count):
-            for us in (100, 1000 + 37 * operation, 10000 + 1001 * operation):
-                assert "stays dead" not in two.start()
-                two.order(2, f"d{operation} {us} ", "d2: victim: powered off")
-                machine.focus(0)
-                two.check()
+            for n, us in enumerate((100, 1000 + 37 * operation, 10000 + 1001 * operation)):
+                end_in(operation, us, (0, 1, 3, 9)[(operation + n) % 4])
+        end_in(0, 0, WATCHDOG)
         two.check_neighbour()
 
 

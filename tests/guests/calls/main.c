@@ -4,7 +4,9 @@
  *   n      a sum over memory of its own, which nobody else may change
  *   g D    domain D may map pages of this one
  *   a      every operation once; what is refused is asked for again, and must then be granted
- *   d O U  operation O again and again, until after U microseconds the other vCPU ends the domain
+ *   d O U R  operation O again and again, until after U microseconds the other vCPU ends the domain
+ *          for reason R (SHUTDOWN_), by a watchdog of one second if that is SHUTDOWN_watchdog, or
+ *          says that it is about to be ended, with any other R
  *
  * With a seed in its image's header it does operations at random instead, until it ends itself;
  * with a device (QEMU's edu) it lets that copy meanwhile. soak.py writes seed and the domains'
@@ -71,17 +73,25 @@ static void all_once(void) {
     print("calls: all made\n");
 }
 
-static volatile uint64_t last_us;
+static volatile uint64_t last_us, last_reason;
 
 static void end_domain(void) {
-    struct sched_shutdown op = {.reason = SEED ? SHUTDOWN_reboot : SHUTDOWN_poweroff};
+    struct sched_shutdown op = {.reason = (unsigned)last_reason};
+    struct sched_watchdog dog = {.timeout = 1};
 
     delay_us(last_us);
-    sched_op(SCHEDOP_shutdown, &op);
+    if (last_reason < SHUTDOWN_watchdog)
+        sched_op(SCHEDOP_shutdown, &op);
+    else if (last_reason == SHUTDOWN_watchdog)
+        TRUE(sched_op(SCHEDOP_watchdog, &dog) > 0);
+    else
+        print("calls: goes on\n");
+    for (;;)
+        wfi();
 }
 
-static void die_in(uint64_t operation, uint64_t us) {
-    last_us = us;
+static void die_in(uint64_t operation, uint64_t us, uint64_t reason) {
+    last_us = us, last_reason = reason;
     cpu_start(1, end_domain);
     for (;;)
         operations[operation % nr_operations].run();
@@ -142,12 +152,12 @@ static void soak(void) {
             print("FAIL sum\n");
     }
     if (below(2))
-        die_in(below(nr_operations), below(1000));
+        die_in(below(nr_operations), below(1000), SHUTDOWN_reboot);
     sched_op(SCHEDOP_shutdown, &(struct sched_shutdown){.reason = (unsigned)below(4)});
 }
 
 static void obey(char letter) {
-    uint64_t operation;
+    uint64_t operation, us;
 
     switch (letter) {
     case 'n':
@@ -162,7 +172,8 @@ static void obey(char letter) {
         break;
     case 'd':
         operation = number();
-        die_in(operation, number());
+        us = number();
+        die_in(operation, us, number());
     }
 }
 
