@@ -23,7 +23,7 @@ static inline int run_in_processes(int argc, char **argv, const struct CMUnitTes
         int status;
 
         if (!child) {
-            char number[8];
+            char number[12];
 
             snprintf(number, sizeof(number), "%u", i);
             execl(argv[0], argv[0], number, NULL);
