@@ -45,9 +45,18 @@ TEST(gicv2_bytes) {
     EQ(read8(GICD + IPRIORITYR + 45), 0xf8);
 }
 
+static volatile uint32_t own_targets;
+
+static void read_own_targets(void) {
+    own_targets = read32(ITARGETSR + 4);
+}
+
 TEST_SMP(gicv2_targets) {
     ONLY_GICV(2);
     EQ(read32(ITARGETSR), 0x01010101); /* CPU 0 reads */
+    cpu_start(1, read_own_targets);
+    cpu_join(1);
+    EQ(own_targets, 0x02020202);
     write32(ITARGETSR, ~0u);
     EQ(read32(ITARGETSR + 28), 0x01010101);
     write8(ITARGETSR + 41, 3);
