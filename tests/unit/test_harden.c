@@ -1,5 +1,4 @@
 /* ARCH: arm64 */
-/* SOURCES: arch/arm64/cpu/harden.c */
 /* Signed return addresses where the CPUs differ: who may run what the others signed. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,11 +7,14 @@
 
 #include <cmocka.h>
 
-#include <asm/harden.h>
+/* Not the fake that others have of it. */
+#include "../../arch/arm64/include/asm/harden.h"
 
 #define KEY_LOW 0x1111
 #define KEY_HIGH 0x2222
 #define SCTLR 0x30c50830
+
+struct pac_key pac_key;
 
 /* A CPU as it comes up. isar1: APA or API, isar2: APA3, pfr1: BT. */
 static void cpu(uint64_t isar1, uint64_t isar2, uint64_t pfr1) {
