@@ -81,6 +81,12 @@ def hypervisor(file):
     raise Refused(f"{file}: expected holdfast.bin, an arm64 Image or a zImage; this is neither")
 
 
+def check_hypervisor(file):
+    """A kernel, and Xen, have the same header."""
+    if b"Holdfast " not in file.read_bytes():
+        raise Refused(f"{file}: expected holdfast.bin; this is something else")
+
+
 def check_kernel(domain, file):
     start = head(file)
     kinds = {b"\x7fELF": "an ELF file", UIMAGE_MAGIC: "packed by mkimage", FDT_MAGIC: "a device tree or FIT"}
@@ -145,6 +151,7 @@ def plan(config, reserved=()):
     for start, size, what in [*static_ranges(config), *reserved]:
         space.keep_out(start, size, what)
     arch, need = hypervisor(config.holdfast)
+    check_hypervisor(config.holdfast)
     holdfast = Piece(config.holdfast, space.place(need, "Holdfast"), config.holdfast.stat().st_size, need)
     modules = {}
     for domain in config.domains:

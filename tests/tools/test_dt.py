@@ -168,7 +168,7 @@ def test_not_a_tree(tmp_path):
 
 def starts(folder, board, name, source):
     """The hypervisor's own reading: a domain with this partial tree would start. What it has."""
-    (folder / "holdfast.bin").write_bytes(bytes(56) + b"ARM\x64" + bytes(4))
+    (folder / "holdfast.bin").write_bytes(bytes(56) + b"ARM\x64" + b"Holdfast ")
     (folder / "Image").write_bytes(bytes(16) + (0x10000).to_bytes(8, "little") + bytes(32) + b"ARM\x64" + bytes(100))
     (folder / "config").write_text(
         f"memory: [0x40000000, 0x60000000]\nholdfast: holdfast.bin\ndevice-tree: {board}\n"

@@ -41,7 +41,7 @@ def image(size, wanted):
 @pytest.fixture
 def folder(tmp_path):
     """A directory with the files that configurations name."""
-    (tmp_path / "holdfast.bin").write_bytes(image(0x35000, 0x280000))
+    (tmp_path / "holdfast.bin").write_bytes(image(0x35000 - 9, 0x280000) + b"Holdfast ")
     (tmp_path / "Image").write_bytes(image(5000001, 6000000))
     (tmp_path / "initrd").write_bytes(bytes(1000))
     (tmp_path / "board.dts").write_text(BOARD)
@@ -232,7 +232,7 @@ def test_fit(folder):
 def test_arm32(folder):
     """The hypervisor's image says how it is started, and what QEMU must have."""
     words = struct.pack("<III", 0x016F2818, 0, 0x280000)
-    (folder / "holdfast.bin").write_bytes((bytes(36) + words).ljust(0x35000, b"\0"))
+    (folder / "holdfast.bin").write_bytes((bytes(36) + words + b"Holdfast ").ljust(0x35000, b"\0"))
     made(folder, MINIMAL, "tftp", "out")
     assert re.search(r"\nsetenv fdt_high 0xffffffff\nbootz 0x40400000 - 0x\w+\n\Z", script_of(folder))
     assert (folder / "out/boot.scr").read_bytes()[29] == 2  # 32-bit Arm, as U-Boot's image format counts
@@ -325,6 +325,12 @@ def test_an_output_that_cannot_be_made(folder, kind):
     done = make(folder, MINIMAL, kind, "Image/out")
     assert done.returncode == 1
     assert re.fullmatch(r"holdfast-image: error: \S*/Image/out\S*: Not a directory\n", done.stderr.splitlines(True)[-1]), done.stderr
+
+
+@pytest.mark.parametrize("file, said", [("Image", "this is something else"), ("elf", "this is neither")])
+def test_another_file_than_holdfast(folder, file, said):
+    done = make(folder, MINIMAL.replace("holdfast.bin", file), "tftp", "out")
+    assert done.returncode == 1 and re.search(rf"^holdfast-image: error: \S*/{file}: .*; {said}$", done.stderr, re.M), done.stderr
 
 
 def test_u_boot_looks_up_nodes_of_its_tree(folder):
