@@ -484,8 +484,9 @@ TEST_JOBS ?= 2
 arm32:
 	@$(MAKE) --no-print-directory ARCH=arm32 LLVM= CROSS_COMPILE=arm-linux-gnueabihf- all
 
-# All tests on the machine they ask for, then some once more on a GICv2 and on a 32-bit machine. HF_GIC=2
-# in the environment runs all on a GICv2, HF_ARCH=arm32 on a 32-bit machine, but for those marked not_on(it).
+# All tests on the machine they ask for, then some once more on a GICv2 and on 32-bit machines. HF_GIC=2
+# in the environment runs all on a GICv2, HF_ARCH=arm32 on a 32-bit machine (with HF_GIC=3 as well on one
+# with a GICv3), but for those marked not_on(it).
 PYTEST = HF_IMAGE=$(B)/holdfast.bin HF_ELF=$(B)/holdfast.elf PYTHONDONTWRITEBYTECODE=1 \
     $(PYTHON) -m pytest -p no:cacheprovider -q -n $(TEST_JOBS) --dist loadgroup --tb=short tests/system
 .PHONY: system system-files
@@ -495,11 +496,15 @@ system: system-files
 	@$(PYTEST) $(TESTS)
 	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_GIC=2 $(PYTEST) -m gicv2)
 	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_ARCH=arm32 $(PYTEST) -m arm32)
+	$(if $(TESTS)$(HF_GIC)$(HF_ARCH),,@HF_ARCH=arm32 HF_GIC=3 $(PYTEST) -m arm32_gicv3)
 
 # All on a GICv2 or on a 32-bit machine, and a record of it for README.md.
-.PHONY: system-gicv2 system-arm32
-system-gicv2 system-arm32: system-%: system-files
-	@HF_LOGS=whole- $(if $(filter gicv2,$*),HF_GIC=2,HF_ARCH=arm32) $(PYTEST) --junitxml=build/tests/whole-$*.xml $(TESTS)
+WHOLE_gicv2 := HF_GIC=2
+WHOLE_arm32 := HF_ARCH=arm32
+WHOLE_arm32-gicv3 := HF_ARCH=arm32 HF_GIC=3
+.PHONY: system-gicv2 system-arm32 system-arm32-gicv3
+system-gicv2 system-arm32 system-arm32-gicv3: system-%: system-files
+	@HF_LOGS=whole- $(WHOLE_$*) $(PYTEST) --junitxml=build/tests/whole-$*.xml $(TESTS)
 	$(if $(TESTS),,@tests/matrix.py whole $*)
 
 # Domains that come and go at random for MIN= minutes; SEED= does the same things again.
@@ -782,7 +787,7 @@ distclean:
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
-	@printf '%s\n' 'Targets: all run check test unit coverage tools model fuzz mutants proofs spin lint system system-gicv2 system-arm32 soak guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
+	@printf '%s\n' 'Targets: all run check test unit coverage tools model fuzz mutants proofs spin lint system system-gicv2 system-arm32 system-arm32-gicv3 soak guests matrix test-guests-on-xen bench bench-gate bench-baseline bench-trace install dist deb reproducible figures gdb clean distclean' \
 	    'Variables:' \
 	    '  ARCH=arm64          the architecture to build for, or arm32' \
 	    '  DEBUG=0             a release build: no debug checks' \

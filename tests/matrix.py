@@ -5,7 +5,7 @@
                               a test where it did not run
     matrix.py ARCH --write    writes it there; rows of other architectures stay
     matrix.py whole gicv2     keeps in tests/system/whole-gicv2.txt how many tests of each file `make system-gicv2`
-                              passed, and why the others have no place there; so with arm32
+                              passed, and why the others have no place there; so with arm32, arm32-gicv3
 
 A machine counts when a test that names it started a domain there, and once for each version of its
 interrupt controller. So is it with a file of tests and a machine of `make test`; for those of whole runs
@@ -23,9 +23,11 @@ HEAD = [
     "| architecture | machine of QEMU | interrupt controller | console | CPUs, started by | processors | boot loaders | guests |",
     "|---|---|---|---|---|---|---|---|",
 ]
-TESTS_HEAD = ["| system tests | arm64, GICv3 | arm64, GICv2 | arm32, GICv2 | other boards |", "|---|---|---|---|---|"]
+TESTS_HEAD = ["| system tests | arm64, GICv3 | arm64, GICv2 | arm32, GICv2 | arm32, GICv3 | other boards |", "|---|---|---|---|---|---|"]
 USUAL = "arm64", "virt", "GICv3"
-WHOLE = {"gicv2": ("arm64", "virt", "GICv2"), "arm32": ("arm32", "virt", "GICv2")}
+WHOLE = {
+    "gicv2": ("arm64", "virt", "GICv2"), "arm32": ("arm32", "virt", "GICv2"), "arm32-gicv3": ("arm32", "virt", "GICv3"),
+}  # fmt: skip
 MARKS = "<!-- made by tests/matrix.py -->\n", "<!-- end of what matrix.py made -->\n"
 
 

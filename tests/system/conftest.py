@@ -21,6 +21,7 @@ def pytest_sessionstart(session):
 def pytest_configure(config):
     config.addinivalue_line("markers", "gicv2: make test runs it on a GICv2 too")
     config.addinivalue_line("markers", "arm32: make test runs it on a 32-bit machine too")
+    config.addinivalue_line("markers", "arm32_gicv3: make test runs it on a 32-bit machine with a GICv3 too")
     config.addinivalue_line("markers", "not_on(gicv2=, arm32=): why it does not run there when all tests do")
 
 

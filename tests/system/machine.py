@@ -8,7 +8,8 @@
 The log of every machine is kept in build/tests/NAME.log.
 
 HF_GIC=2 in the environment makes machines with a GICv2, HF_ARCH=arm32 32-bit ones with their own
-guests; their logs have a prefix. A test of something else says so: @pytest.mark.not_on(gicv2="why").
+guests, both HF_ARCH=arm32 and HF_GIC=3 those with a GICv3; their logs have a prefix. A test of something
+else says so: @pytest.mark.not_on(gicv2="why").
 """
 import ctypes
 import dataclasses
@@ -44,17 +45,20 @@ U_BOOT32 = pathlib.Path("/usr/lib/u-boot/qemu_arm/u-boot.bin")
 # Where a guest's image has 16 bytes for tests; bytes of a register.
 PARAMETERS_AT, WORD = 40, 8
 
-# A 32-bit machine.
+# A 32-bit machine, and one with a GICv3.
 ARM32 = {"cpu": "cortex-a15", "gic": "2", "machine": "", "holdfast": BUILD / "arm32/holdfast.bin"}
+ARM32_GICV3 = ARM32 | {"cpu": "max", "gic": "3"}
 
 GIC = os.environ.get("HF_GIC", "3")
 CPUS = ("cortex-a53", "cortex-a72", "max")  # what most depends on the processor runs on each
 CPU, HARDWARE, VARIANT = "cortex-a72", "iommu=smmuv3", "" if GIC == "3" else f"gicv{GIC}-"
 if os.environ.get("HF_ARCH") == "arm32":
+    CPUS, VARIANT = ("cortex-a7", "cortex-a15"), "on-arm32-"
+    if "HF_GIC" in os.environ:
+        ARM32, CPUS, VARIANT = ARM32_GICV3, ("max",), "gicv3-on-arm32-"
     CPU, GIC, _, HOLDFAST = ARM32.values()
-    CPUS, ELF = ("cortex-a7", "cortex-a15"), HOLDFAST.with_suffix(".elf")
-    LINUX, INITRD = LINUX_ARMHF, BUILD / "images/initrd-armhf.gz"
-    GUESTS, VARIANT, PARAMETERS_AT, WORD = BUILD / "guests/a32", "on-arm32-", 48, 4
+    LINUX, INITRD, ELF = LINUX_ARMHF, BUILD / "images/initrd-armhf.gz", HOLDFAST.with_suffix(".elf")
+    GUESTS, PARAMETERS_AT, WORD = BUILD / "guests/a32", 48, 4
     INITRD_DEVICES, INITRD_PEERS = BUILD / "images/initrd-devices-armhf.gz", BUILD / "images/initrd-peers-armhf.gz"
 LOGS = os.environ.get("HF_LOGS", "") + VARIANT
 
@@ -226,6 +230,7 @@ class Machine:
             command += ["-icount", "shift=2,sleep=off"]
         command += options
         self._hardware = list(command)
+        self._emulator = "qemu-system-arm" if self._arch32 else "qemu-system-aarch64"
         command += ["-serial", "null"] * serial
         command += ["-chardev", "stdio,id=con,mux=off,signal=off", "-serial", "chardev:con"]
         if boot in ("u-boot", "kernel", "el3", "tf-a", "rpi", "sunxi"):
@@ -251,7 +256,7 @@ class Machine:
         else:
             command += ["-bios", str(self._u_boot_image), "-device", "virtio-blk-pci,drive=disk"]
             command += ["-drive", f"if=none,id=disk,format=raw,readonly=on,file={boot}"]
-        self.command = ["qemu-system-aarch64", "-M", self._machine] + command
+        self.command = [self._emulator, "-M", self._machine] + command
         self._child = None
         self._log = None
 
@@ -416,7 +421,7 @@ class Machine:
         """QEMU's device tree for this machine, with the domains, compiled."""
         parts = "".join(domain.source(modules) for domain in self.domains)
         source = (
-            (debian_tree(self._board_tree) if self._board_tree else qemu_tree(self._machine, self._hardware))
+            (debian_tree(self._board_tree) if self._board_tree else qemu_tree(self._machine, self._hardware, self._emulator))
             + "/ {\nchosen {\n#address-cells = <2>;\n#size-cells = <2>;\n"
             + f'xen,xen-bootargs = "audit {hv_bootargs}";\n{chosen}{parts}}};\n{root}}};\n'
         )
@@ -503,17 +508,17 @@ def debian_tree(name):
     return subprocess.run(command, check=True, capture_output=True, encoding="ascii").stdout
 
 
-def qemu_tree(machine, options):
+def qemu_tree(machine, options, emulator="qemu-system-aarch64"):
     """Device tree source of a QEMU machine."""
     directory = BUILD / "tests/trees"
     directory.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(" ".join([machine] + options).encode()).hexdigest()[:16]
+    key = hashlib.sha256(" ".join([emulator, machine] + options).encode()).hexdigest()[:16]
     path = directory / f"{key}.dts"
     fixed = ",dtb-randomness=off" if machine.startswith("virt") else ""
     if not path.exists():
         raw = directory / f"{key}.{os.getpid()}.dtb"
         subprocess.run(
-            ["qemu-system-aarch64", "-M", f"{machine}{fixed},dumpdtb={raw}"] + options,
+            [emulator, "-M", f"{machine}{fixed},dumpdtb={raw}"] + options,
             check=True,
             capture_output=True,
         )

@@ -113,7 +113,8 @@ def test_two_linux_guests_by_u_boot():
         domain = machine.domain(1)
         assert "armv7l" in domain.run("uname -m")
         for state, cpus in ((0, 1), (1, 2)):
-            domain.run(f"echo {state} >/sys/devices/system/cpu/cpu1/online")
+            # Linux waits 0.2 s for a CPU to be off, of the host's time here; one that is not cannot be turned on yet.
+            domain.run(f"until echo {state} >/sys/devices/system/cpu/cpu1/online; do sleep 0.1; done")
             assert domain.run("nproc") == str(cpus)
         domain.run("taskset 2 sleep 0.5")  # its CPU wakes up by its own timer
         domain.type("reboot")

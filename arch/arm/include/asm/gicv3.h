@@ -42,21 +42,21 @@
 #define ICC_SRE_ENABLE 8u /* EL2: EL1 may access ICC_SRE_EL1 */
 #define ICC_CTLR_EOIMODE 2u
 
-/* List register i, 0 to 15: the number is part of the instruction; % spares a test of it. */
+/*
+ * List register i, 0 to 15: the number is part of the instruction; % spares a test of it. For each
+ * its CRm, that of its upper half where it has one (ICH_LRC of AArch32), and its op2.
+ */
 #define ICH_LR_CASES_(op)                                                                          \
-    op(0, SYSREG3(4, 12, 12, 0)) op(1, SYSREG3(4, 12, 12, 1)) op(2, SYSREG3(4, 12, 12, 2))         \
-        op(3, SYSREG3(4, 12, 12, 3)) op(4, SYSREG3(4, 12, 12, 4)) op(5, SYSREG3(4, 12, 12, 5))     \
-            op(6, SYSREG3(4, 12, 12, 6)) op(7, SYSREG3(4, 12, 12, 7)) op(8, SYSREG3(4, 12, 13, 0)) \
-                op(9, SYSREG3(4, 12, 13, 1)) op(10, SYSREG3(4, 12, 13, 2))                         \
-                    op(11, SYSREG3(4, 12, 13, 3)) op(12, SYSREG3(4, 12, 13, 4))                    \
-                        op(13, SYSREG3(4, 12, 13, 5)) op(14, SYSREG3(4, 12, 13, 6))                \
-                            op(15, SYSREG3(4, 12, 13, 7))
+    op(0, 12, 14, 0) op(1, 12, 14, 1) op(2, 12, 14, 2) op(3, 12, 14, 3) op(4, 12, 14, 4)           \
+        op(5, 12, 14, 5) op(6, 12, 14, 6) op(7, 12, 14, 7) op(8, 13, 15, 0) op(9, 13, 15, 1)       \
+            op(10, 13, 15, 2) op(11, 13, 15, 3) op(12, 13, 15, 4) op(13, 13, 15, 5)                \
+                op(14, 13, 15, 6) op(15, 13, 15, 7)
 
 static inline uint64_t ich_read_lr(unsigned i) {
     switch (i % 16) {
-#define ICH_LR_READ_(n, reg)                                                                       \
+#define ICH_LR_READ_(n, crm, high, op2)                                                            \
     case n:                                                                                        \
-        return read_sysreg(reg);
+        return READ_ICH_LR(crm, high, op2);
         ICH_LR_CASES_(ICH_LR_READ_)
 #undef ICH_LR_READ_
     }
@@ -65,9 +65,9 @@ static inline uint64_t ich_read_lr(unsigned i) {
 
 static inline void ich_write_lr(unsigned i, uint64_t val) {
     switch (i % 16) {
-#define ICH_LR_WRITE_(n, reg)                                                                      \
+#define ICH_LR_WRITE_(n, crm, high, op2)                                                           \
     case n:                                                                                        \
-        write_sysreg(val, reg);                                                                    \
+        WRITE_ICH_LR(val, crm, high, op2);                                                         \
         break;
         ICH_LR_CASES_(ICH_LR_WRITE_)
 #undef ICH_LR_WRITE_

@@ -93,4 +93,15 @@
 /* Takes effect for what follows only after an isb(), unless the register says otherwise. */
 #define write_sysreg(val, ...) SYSREG_SET(val, __VA_ARGS__)
 
+/* A list register of GICv3: two of 32 bits; see asm/gicv3.h. */
+#define READ_ICH_LR(crm, high, op2)                                                                \
+    (read_sysreg(SYSREG3(4, 12, crm, op2)) | (uint64_t)read_sysreg(SYSREG3(4, 12, high, op2)) << 32)
+#define WRITE_ICH_LR(val, crm, high, op2)                                                          \
+    do {                                                                                           \
+        uint64_t lr_ = (val);                                                                      \
+                                                                                                   \
+        write_sysreg(lr_, SYSREG3(4, 12, crm, op2));                                               \
+        write_sysreg(lr_ >> 32, SYSREG3(4, 12, high, op2));                                        \
+    } while (0)
+
 #endif

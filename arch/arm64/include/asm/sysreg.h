@@ -30,4 +30,8 @@
 #define write_sysreg(val, r)                                                                       \
     __asm__ volatile("msr " SYSREG_STR(r) ", %x0" : : "rZ"((uint64_t)(val)) : "memory")
 
+/* A list register of GICv3; see asm/gicv3.h. */
+#define READ_ICH_LR(crm, high, op2) read_sysreg(SYSREG3(4, 12, crm, op2))
+#define WRITE_ICH_LR(val, crm, high, op2) write_sysreg(val, SYSREG3(4, 12, crm, op2))
+
 #endif
