@@ -105,6 +105,8 @@ static const char *why_not_shared(const struct p2m *p2m, const struct iommu_limi
         return "it walks tables past the caches";
     if (!l->live_split)
         return "it cannot take a block's split while in use";
+    if (p2m->pt.start_level && p2m->pt.addr_bits > 39)
+        return "some models walk a root of two tables wrongly";
     if (!p2m->pt.start_level && l->oas_bits < 44)
         return "its addresses are too short for the CPUs' table";
     if (p2m->hcr && !l->fwb)

@@ -18,7 +18,6 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
 
     rwlock_init(&p2m->lock, RANK_P2M, "p2m");
     page_list_init(&p2m->pool);
-    p2m->pool_free = p2m->pool_total = 0;
     p2m->owner = (struct domain_pages *)owner;
     p2m->dying = p2m->keep_tables = false;
     p2m->max_mapped_gfn = 0;
@@ -30,16 +29,15 @@ int p2m_init(struct p2m *p2m, struct domain *owner, uint32_t pool_pages) {
     rc = vmid_alloc(&p2m->vmid);
     if (rc)
         return rc;
-    rc = p2m_pool_fill(p2m, pool_pages + 2); /* the root, and one for the teardown */
-    if (rc) {
-        vmid_free(p2m->vmid);
-        return rc;
-    }
     p2m->pt = (struct pt){.start_level = p2m_shape.start_level,
                           .addr_bits = p2m_shape.ipa_bits,
                           .counted = true,
                           .ops = &p2m_pt_ops};
-    p2m->pt.root = virt_to_phys(p2m_pt_ops.take(&p2m->pt));
+    rc = p2m_pool_fill(p2m, pool_pages + 1); /* one for the teardown */
+    if (rc) {
+        vmid_free(p2m->vmid);
+        return rc;
+    }
     p2m->vtcr = p2m_shape.vtcr;
     p2m->hcr = p2m_shape.hcr;
     p2m->vttbr = p2m->pt.root.pa | (uint64_t)p2m->vmid << VTTBR_VMID_SHIFT;
@@ -56,7 +54,6 @@ void p2m_destroy(struct p2m *p2m) {
         return;
     }
     vmid_free(p2m->vmid);
-    p2m_pt_ops.give(&p2m->pt, phys_to_virt(p2m->pt.root));
     p2m_pool_drain(p2m);
     if (p2m->pool_total)
         printk("warning: d%u: %u table pages did not come back\n", p2m->owner->domid,

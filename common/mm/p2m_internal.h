@@ -49,6 +49,7 @@ static inline uint32_t p2m_tables_left(const struct p2m *p2m) {
         return 0;
     return p2m->pool_free && !p2m->dying ? p2m->pool_free - 1 : p2m->pool_free;
 }
+/* The root, empty, and `pages` more; drain gives both back. -ENOMEM: nothing is taken. */
 int p2m_pool_fill(struct p2m *p2m, uint32_t pages) __must_check;
 void p2m_pool_drain(struct p2m *p2m);
 

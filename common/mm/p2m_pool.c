@@ -6,6 +6,7 @@
 #include <hv/printk.h>
 
 #include <asm/cache.h>
+#include <asm/s2.h>
 #include <asm/tlb.h>
 
 #include "p2m_internal.h"
@@ -41,6 +42,15 @@ static void flush_entry(struct pt *pt, uint64_t va, uint64_t size) {
 const struct pt_ops p2m_pt_ops = {.take = take_table, .give = give_table, .flush = flush_entry};
 
 int p2m_pool_fill(struct p2m *p2m, uint32_t pages) {
+    void *root = xenheap_alloc(S2_ROOT_ORDER);
+
+    if (!root)
+        return -ENOMEM;
+    clear_range(root, PAGE_SIZE << S2_ROOT_ORDER);
+    virt_to_page(root)->u.used = 0;
+    p2m->pt.root = virt_to_phys(root);
+    p2m->pool_free = 0;
+    p2m->pool_total = 1u << S2_ROOT_ORDER;
     for (; pages; pages--) {
         void *table = xenheap_alloc(0);
 
@@ -57,6 +67,7 @@ int p2m_pool_fill(struct p2m *p2m, uint32_t pages) {
 }
 
 void p2m_pool_drain(struct p2m *p2m) {
+    void *root = phys_to_virt(p2m->pt.root);
     struct page_info *page;
 
     while ((page = page_list_pop(&p2m->pool))) {
@@ -65,6 +76,9 @@ void p2m_pool_drain(struct p2m *p2m) {
         p2m->pool_total--;
         xenheap_free(page_to_virt(page), 0);
     }
+    virt_to_page(root)->u.owner = NULL;
+    xenheap_free(root, S2_ROOT_ORDER);
+    p2m->pool_total -= 1u << S2_ROOT_ORDER;
 }
 
 /*

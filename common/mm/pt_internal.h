@@ -5,6 +5,8 @@
 #include <hv/page.h>
 #include <hv/pt.h>
 
+#include <asm/s2.h>
+
 static inline pte_t *pt_root(const struct pt *pt) {
     return phys_to_virt(pt->root);
 }
@@ -14,8 +16,11 @@ static inline pte_t *pt_child(pte_t e) {
 static inline uint64_t pt_entry_size(unsigned level) {
     return 1ULL << pt_level_shift(level);
 }
+/* A root of several tables is one with as many entries; addresses are below the limit. */
 static inline unsigned pt_index(unsigned level, uint64_t va) {
-    return (unsigned)(va >> pt_level_shift(level)) & (PT_ENTRIES - 1);
+    unsigned entries = level == 1 ? PT_ENTRIES << S2_ROOT_ORDER : PT_ENTRIES;
+
+    return (unsigned)(va >> pt_level_shift(level)) & (entries - 1);
 }
 /* Where the entry of va ends, or the range. */
 static inline uint64_t pt_next_entry(unsigned level, uint64_t va, uint64_t end) {

@@ -68,10 +68,12 @@ struct table_counts {
 
 static void count_tables(const struct pt *pt, unsigned level, const pte_t *table,
                          struct table_counts *n) {
+    bool is_root = level == pt->start_level;
+    unsigned entries = is_root ? 1u << (pt->addr_bits - pt_level_shift(level)) : PT_ENTRIES;
     uint32_t used = 0;
 
-    n->tables++;
-    for (unsigned i = 0; i < PT_ENTRIES; i++) {
+    n->tables += DIV_ROUND_UP(entries, PT_ENTRIES);
+    for (unsigned i = 0; i < entries; i++) {
         if (pte_is_valid(table[i]))
             used++;
         else if (table[i])
@@ -79,7 +81,7 @@ static void count_tables(const struct pt *pt, unsigned level, const pte_t *table
         if (pte_is_table(table[i], level))
             count_tables(pt, level + 1, pt_child(table[i]), n);
     }
-    if (pt->counted && (pt_used(table) != used || (!used && level != pt->start_level)))
+    if (pt->counted && (pt_used(table) != used || (!used && !is_root)))
         n->bad++;
 }
 

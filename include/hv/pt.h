@@ -36,7 +36,7 @@ struct pt_ops {
 };
 
 struct pt {
-    paddr_t root; /* one table page of level start_level */
+    paddr_t root; /* of level start_level: one table page, or several one behind the other */
     uint8_t start_level;
     uint8_t addr_bits;
     /*

@@ -19,13 +19,14 @@
 #include <hv/errno.h>
 
 #include <asm/features.h>
+#include <asm/s2.h>
 
 #include "child.h"
 
 #include "../fake/mm_world.h"
 
 #define BASE 0x40000000ULL
-#define GFN_LIMIT (sizeof(void *) == 8 ? 1ULL << 32 : 1ULL << 27)
+#define GFN_LIMIT (sizeof(void *) == 8 ? 1ULL << 32 : 1ULL << 28)
 #define G0 0x40000ULL /* a domain's first RAM gfn */
 
 struct cpu_features cpu_features = {.pa_range_bits = 44, .vmid16 = true};

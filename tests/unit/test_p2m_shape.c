@@ -5,13 +5,18 @@
 /* ---- shape ---- */
 
 static void check_shape(unsigned pa, unsigned ipa, unsigned start, uint64_t ps) {
-    if (sizeof(void *) == 4) { /* there all have one, and no field for PS */
-        ipa = 39;
+    uint64_t ends[4] = {0}; /* of each half */
+
+    if (sizeof(void *) == 4) { /* there all have one, of two tables, and no field for PS */
+        ipa = 40;
         start = 1;
         ps = 0;
     }
     cpu_features.pa_range_bits = pa;
-    boot(MB(64), 4, 100);
+    ends[1] = 1ULL << (ipa - 13);
+    ends[2] = ends[1] - 1;
+    ends[3] = 2 * ends[1] - 1;
+    boot(MB(64), 14, 100);
     CHECK(dom.p2m.pt.addr_bits == ipa);
     CHECK(dom.p2m.pt.start_level == start);
     CHECK((dom.p2m.vtcr & 0x3f) == 64 - ipa);
@@ -21,7 +26,12 @@ static void check_shape(unsigned pa, unsigned ipa, unsigned start, uint64_t ps) 
     CHECK((dom.p2m.vttbr >> 48) == dom.p2m.vmid && dom.p2m.vmid);
     CHECK((dom.p2m.vttbr & 0xffffffffffff) == dom.p2m.pt.root.pa);
     CHECK(p2m_gfn_limit(&dom.p2m) == 1ULL << (ipa - 12));
-    CHECK(p2m_populate(&dom.p2m, gfn((1ULL << (ipa - 12)) - 1), 1) == 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(ends); i++)
+        CHECK(p2m_populate(&dom.p2m, gfn(ends[i]), 1) == 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(ends); i++)
+        CHECK(page_get_gfn(mfn_to_page(at(ends[i]))).gfn == ends[i]);
+    CHECK(p2m_populate(&dom.p2m, gfn(1ULL << (ipa - 12)), 1) == -EINVAL);
+    settled();
     finish();
 }
 static void shape_48(void) {

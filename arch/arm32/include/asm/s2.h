@@ -12,6 +12,9 @@ struct s2_shape {
     bool fwb;
 };
 
+/* A root is 1 << S2_ROOT_ORDER tables of level 1, one behind the other: each reaches 39 bits. */
+#define S2_ROOT_ORDER 1u
+
 #define VTCR_T0SZ(bits) ((32u - (bits)) & 0xf) /* signed, with its sign again in bit 4 */
 #define VTCR_S (1u << 4)
 #define VTCR_SL0_LEVEL_1 (1u << 6)
@@ -24,12 +27,11 @@ static inline unsigned s2_vmid_bits(void) {
     return 8;
 }
 
-/* A root is one table page of level 1, as on arm64, which reaches 39 bits. */
 static inline struct s2_shape s2_choose_shape(void) {
-    return (struct s2_shape){.vtcr = VTCR_RES1 | VTCR_T0SZ(39) | VTCR_S | VTCR_SL0_LEVEL_1 |
+    return (struct s2_shape){.vtcr = VTCR_RES1 | VTCR_T0SZ(40) | VTCR_S | VTCR_SL0_LEVEL_1 |
                                      VTCR_IRGN0_WB | VTCR_ORGN0_WB | VTCR_SH0_INNER,
                              .start_level = 1,
-                             .ipa_bits = 39};
+                             .ipa_bits = 40};
 }
 
 static inline pte_t s2_normal(bool fwb) {

@@ -13,6 +13,12 @@ struct s2_shape {
     bool fwb;
 };
 
+/*
+ * A root is one table page: concatenated roots are walked wrongly by some models of the SMMU. Start
+ * level 0 needs 44 bits of physical address (Arm ARM D8.2.3); else level 1, which reaches 39 bits.
+ */
+#define S2_ROOT_ORDER 0u
+
 #define VTCR_T0SZ(bits) (64u - (bits))
 #define VTCR_SL0(start_level) ((uint64_t)(2 - (start_level)) << 6)
 #define VTCR_IRGN0_WB (1ULL << 8)
@@ -33,10 +39,6 @@ static inline uint64_t s2_ps(unsigned bits) {
     return bits >= 48 ? 5 : bits >= 44 ? 4 : bits >= 42 ? 3 : bits >= 40 ? 2 : bits >= 36 ? 1 : 0;
 }
 
-/*
- * A root is one table page: concatenated roots are walked wrongly by some models of the SMMU. Start
- * level 0 needs 44 bits of physical address (Arm ARM D8.2.3); else level 1, which reaches 39 bits.
- */
 static inline struct s2_shape s2_choose_shape(void) {
     bool four = cpu_features.pa_range_bits >= 44;
     struct s2_shape s = {.start_level = four ? 0 : 1, .ipa_bits = four ? 44 : 39};
