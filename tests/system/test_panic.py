@@ -150,7 +150,7 @@ def test_a_stuck_cpu_is_reported(watched):
     stub.go_on()
     machine.expect(rf"\(HF\) watchdog: CPU {stuck} did not come by for 1 s")
     machine.expect(rf"\(HF\) CPU {stuck}: d1 vcpu0, frame")
-    machine.expect(r"call trace[^\n]*\n(?:[^\n]*\+0x[^\n]*\n)*[^\n]*  trap_hvc\w*\+0x")
+    machine.expect(r"call trace[^\n]*\n(?:[^\n]*\+0x[^\n]*\n)*[^\n]*  (?:guest_sync_64|trap_hvc\w*)\+0x")
     assert machine.log().count("did not come by") == 1
 
 
