@@ -10,6 +10,8 @@
 
 #include <libfdt.h>
 
+#include <asm/layout.h>
+
 #define MEM "xen,static-mem"
 #define HEAP "xen,static-heap"
 #define HEAP_RANGES_MAX 8u
@@ -193,10 +195,28 @@ static uint64_t heap_needed(void) {
     return total / 128 + MB(16);
 }
 
+/* Of the heap, what Holdfast's own tables can be in. */
+static uint64_t heap_direct(void) {
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < nr_heap; i++) {
+        uint64_t start = heap[i].start, end = start + heap[i].size;
+
+        directmap_clip(&start, &end);
+        if (start < end)
+            total += end - start;
+    }
+    return total;
+}
+
 static const char *free_only_heap(void) {
     uint64_t size;
     paddr_t start;
 
+    if (heap_direct() < heap_needed())
+        return ALL_RAM_DIRECT
+                   ? "expected 16 MiB more than 1/128 of RAM"
+                   : "expected 16 MiB more than 1/128 of RAM in the GiB that Holdfast is in";
     boot_mem_take_all();
     for (unsigned i = 0; i < nr_heap; i++)
         if (boot_mem_give_back(paddr(heap[i].start), heap[i].size))

@@ -209,7 +209,7 @@ class Machine:
         self._tag = 0
         self._size = memory
         self._board_tree = board_tree
-        self._arch32 = "arm32" in pathlib.Path(holdfast).parts
+        self._arch32 = any(part.startswith("arm32") for part in pathlib.Path(holdfast).parts)
         same = board.startswith("virt") and gic == GIC and self._arch32 == ("arm32" in HOLDFAST.parts)
         assert not VARIANT or same, "the test has another machine; mark it not_on"
         self._u_boot_image = U_BOOT32 if self._arch32 else U_BOOT

@@ -127,6 +127,25 @@ def test_two_linux_guests_by_u_boot():
         assert machine.wait_exit() == 0
 
 
+def test_static_heap_out_of_reach():
+    """Holdfast's own tables lie in the GiB it was loaded to."""
+    heap = "xen,static-heap = <0 0xa0000000 0 0x20000000>;"
+    with machine32("arm32-heap", [bare("one")], chosen=heap) as machine:
+        machine.expect(r"\(HF\) error: /chosen: xen,static-heap: expected [^\n]* in the GiB that Holdfast is in; not used")
+        machine.expect(r"\(d1\) zImage runs")
+        assert machine.wait_exit() == 0
+
+
+def test_built_by_clang():
+    """The same sources by clang and ld.lld."""
+    command = ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-s", "-j2", "ARCH=arm32", "LLVM=1", "all"]
+    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    image = BUILD / "arm32-llvm/holdfast.bin"
+    with machine32("arm32-clang", [bare("one"), bare("two")], holdfast=image) as machine:
+        machine.expect_all([rf"\(d{n}\) zImage runs" for n in (1, 2)])
+        assert machine.wait_exit() == 0
+
+
 def test_bootm_of_a_uimage():
     """U-Boot unpacks it to the address that mkimage was told, and starts it there."""
     packed = BUILD / "tests/arm32-uimage.bin"

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from machine import ELF, GUESTS, Domain, Machine
+from machine import ELF, GUESTS, VARIANT, Domain, Machine
 from test_monitor import Monitor
 from test_smmu import EDU
 from test_static_shm import region
@@ -229,6 +229,10 @@ def test_ends_in_hypercalls():
         two.check_neighbour()
 
 
+# 32-bit machines know no release addresses.
+SILENT = r"CPU_ON failed \(-19\); not started" if VARIANT == "on-arm32-" else "did not come up in 1 s; not used"
+
+
 def test_cpus_that_are_not_there():
     """One that firmware does not know, and one that never looks at its release address: a line each. (QEMU's own
     loader would put PSCI back into the tree.)"""
@@ -237,7 +241,7 @@ def test_cpus_that_are_not_there():
     guest = Domain("domU1", memory_mib=16, kernel=GUESTS / "idle.bin", ramdisk=None)
     for name, boot, root, line, online in (
         ("unknown", "kernel", unknown, r"error: CPU 2 \(MPIDR 0x77\): CPU_ON failed \(-\d+\); not started", "2 of 3"),
-        ("silent", "u-boot", silent, r"error: CPU 1 \(MPIDR 0x1\): did not come up in 1 s; not used", "1 of 2"),
+        ("silent", "u-boot", silent, rf"error: CPU 1 \(MPIDR 0x1\): {SILENT}", "1 of 2"),
     ):
         with Machine(f"faults-cpu-{name}", [guest], boot=boot, root=root) as machine:
             machine.expect(rf"\(HF\) {line}\r*\n\(HF\) cpus: {online} online")

@@ -8,6 +8,8 @@ import os
 import re
 import struct
 
+import pytest
+
 from machine import HARDWARE, Domain, Machine, with_parameters
 from test_smmu import BRIDGE, EDU
 
@@ -21,6 +23,7 @@ def guest(name, seed, devices=None):
 SEEDS = [int(seed, 0) for seed in os.environ.get("FUZZ_SEED", "0x5EED1,0x5EED2").split(",")]
 
 
+@pytest.mark.arm32
 def test_nothing_reaches_the_neighbour():
     has_smmu = "smmu" in HARDWARE
     devices = [BRIDGE if has_smmu else None] + [None] * len(SEEDS)

@@ -107,6 +107,7 @@ def test_pause(monitor):
 
 
 @pytest.mark.gicv2
+@pytest.mark.arm32
 def test_debug_interrupt():
     """The key raises VIRQ_DEBUG: a guest that has bound it need not wait when it polls without a limit."""
     at = 0x40800000

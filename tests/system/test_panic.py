@@ -105,6 +105,7 @@ def machine_with_module(request, tmp_path):
     yield from halted(request, tmp_path, [Domain("idle", memory_mib=16, kernel=kernel, ramdisk=None)])
 
 
+@pytest.mark.arm32
 def test_a_fault_is_reported(idle):
     machine, stub = idle
     kept = 0x1234567890ABCDEF & (1 << 8 * WORD) - 1
@@ -141,6 +142,7 @@ def test_modules_are_read_only(with_module):
     machine.expect(r"machine stopped")
 
 
+@pytest.mark.arm32
 def test_a_stuck_cpu_is_reported(watched):
     """One in an endless loop inside a hypercall: the other one says so, once, and what led there."""
     machine, stub = watched

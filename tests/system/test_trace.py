@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from machine import GUESTS, ROOT, Domain, Machine
 
 spec = importlib.util.spec_from_file_location("trace", ROOT / "scripts/trace.py")
@@ -81,6 +83,7 @@ def check_beats(events, beats):
     assert all(end(a) <= b["ts"] + 0.001 for a, b in zip(ran, ran[1:]))
 
 
+@pytest.mark.arm32
 def test_trace(tmp_path):
     """The timeline has what the guests did, in the order it must have been."""
     memory = tmp_path / "memory"

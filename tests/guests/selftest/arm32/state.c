@@ -35,7 +35,7 @@ TEST(smccc_registers_are_kept) {
 
 /* ---- a CPU that starts: MMU and caches off, all masked, Supervisor mode, the context (DEN0022, 6.4) ---- */
 
-static volatile uint32_t found[4];
+static volatile uint32_t found[4] __attribute__((used));
 __asm__(".text\n.arch_extension virt\n"
         "raw_entry:\n\t"
         "ldr r4, =found\n\tmrc p15, 0, r1, c1, c0, 0\n\tmrs r2, cpsr\n\tmov r3, sp\n\t"
@@ -55,6 +55,25 @@ TEST_SMP(smp_state_at_entry) {
     EQ(found[0], 0x9abcdef0);
     EQ(found[1] & (BIT(0) | BIT(2) | BIT(12)), 0);
     EQ(found[2] & 0x1ff, 0x1d3); /* A, I, F, A32, Supervisor */
+}
+
+/* In Thumb state, where loads of a device are emulated in an IT block: the first is done, the second not. */
+__asm__(".text\n.syntax unified\n.thumb\n.thumb_func\n.type thumb_entry, %function\n"
+        "thumb_entry:\n\t"
+        "ldr r4, =found\n\tldr r5, =0x22000018\n\tmovs r1, #0\n\tmovs r2, #0\n\tcmp r0, r0\n\t"
+        "ite eq\n\tldreq r1, [r5]\n\tldrne r2, [r5]\n\t"
+        "stm r4, {r0-r2}\n\tdsb\n\t"
+        "ldr r0, =0x84000002\n\thvc #0\n\tb .\n.ltorg\n.arm\n");
+void thumb_entry(void);
+
+TEST_SMP(smp_thumb_entry) {
+    clean_found();
+    EQ(hvc(PSCI_CPU_ON, cpu_affinity(1), (uint64_t)thumb_entry | 1, 0x9abcdef0), 0);
+    WAIT(hvc(PSCI_AFFINITY_INFO, cpu_affinity(1), 0, 0) == 1);
+    clean_found();
+    EQ(found[0], 0x9abcdef0);
+    EQ(found[1] & BIT(4), BIT(4)); /* of the console: nothing was typed */
+    EQ(found[2], 0);
 }
 
 /* ---- state that is each CPU's own ---- */
