@@ -1,6 +1,7 @@
 /* WFI and WFE of guests. */
 #include <hv/vcpu.h>
 
+#include <asm/abort_reg.h>
 #include <asm/guest_regs.h>
 #include <asm/guest_state.h>
 #include <asm/guest_trap.h>
@@ -14,11 +15,13 @@
  * give the CPU away once.
  */
 void trap_wfx(struct vcpu *v, struct cpu_regs *regs, uint64_t esr) {
-    bool executed = !(regs->spsr & PSR_AARCH32) || aarch32_condition_holds(regs->spsr, esr);
+    if (unlikely(!abort_skip_a64(regs))) {
+        bool executed = aarch32_condition_holds(regs->spsr, esr);
 
-    vcpu_skip_instruction(v, esr & ESR_IL ? 4 : 2);
-    if (!executed)
-        return;
+        vcpu_skip_instruction(v, esr & ESR_IL ? 4 : 2);
+        if (!executed)
+            return;
+    }
     if (WFX_TI(esr) == WFX_WFI)
         vcpu_block();
     else
