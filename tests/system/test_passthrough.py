@@ -298,7 +298,7 @@ def test_devices_that_cannot_be_had():
 
 
 @pytest.mark.xdist_group("nvme.img")
-@pytest.mark.not_on(gicv2="the machine of make run")
+@pytest.mark.not_on(gicv2="the machine of make run", arm32="the machine of make run")
 def test_make_run_with_devices():
     """PROFILE=passthrough: U-Boot leaves its devices at work; the disk and the card become domU1's."""
     domains = [Domain("domU1"), Domain("domU2")]
