@@ -134,7 +134,8 @@ def test_creation_of_a_domain(tmp_path):
 
         functions = each_in_turn(attempt)
         two.check_neighbour()
-    assert functions >= AT_CREATION - {"zlib_alloc"} | {  # which leaves no frame
+    without_frame = {"zlib_alloc", "build"} if "arm32" in VARIANT else {"zlib_alloc"}
+    assert functions >= AT_CREATION - without_frame | {
         "grant_frames_init", "inflateInit2_", "p2m_set_mirror", "passthrough_give_function", "stack_alloc",
         "static_evtchns_make", "static_shm_map",
     }  # fmt: skip
