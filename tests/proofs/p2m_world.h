@@ -63,6 +63,8 @@ pte_t world_ram[WORLD_FRAMES][PT_ENTRIES];
 struct world_frames world_frames;
 pte_t p2m_attr[P2M_NR_TYPES];
 
+bool (*mm_fail_hook)(void); /* nobody asks for a failure: how many table pages are free is any */
+
 static struct p2m p2m;
 static struct domain_pages owner, other_owner;
 
