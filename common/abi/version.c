@@ -10,6 +10,8 @@
 #include <hv/string.h>
 #include <hv/xen_abi.h>
 
+#include <asm/features.h>
+
 #include <xen/features.h>
 #include <xen/version.h>
 
@@ -41,6 +43,13 @@ static int64_t compile_info(vaddr_t arg) {
     return copy_to_guest(arg, &info, sizeof(info));
 }
 
+/* The kinds of guests that this machine's CPUs run. */
+static const char *capabilities(void) {
+    if (!cpu_features.aarch32_el1)
+        return "xen-3.0-aarch64 ";
+    return cpu_features.aarch64_el1 ? "xen-3.0-aarch64 xen-3.0-armv7l " : "xen-3.0-armv7l ";
+}
+
 static int64_t get_features(const struct domain *d, vaddr_t arg) {
     struct xen_feature_info info;
 
@@ -64,7 +73,7 @@ static __noinline int64_t other_questions(uint32_t cmd, vaddr_t arg) {
     case XENVER_compile_info:
         return compile_info(arg);
     case XENVER_capabilities:
-        return give_string(arg, sizeof(xen_capabilities_info_t), "xen-3.0-aarch64 xen-3.0-armv7l ");
+        return give_string(arg, sizeof(xen_capabilities_info_t), capabilities());
     case XENVER_changeset:
         return give_string(arg, sizeof(xen_changeset_info_t), "");
     case XENVER_platform_parameters:

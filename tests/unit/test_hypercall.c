@@ -181,8 +181,15 @@ static void version_numbers(void **state) {
     assert_int_equal(version(XENVER_pagesize, ARG), -EINVAL);
     assert_int_equal(version(XENVER_build_id, ARG), -EPERM);
     assert_int_equal(version(11, ARG), -ENOSYS);
+    cpu_features.aarch64_el1 = true;
     assert_int_equal(version(XENVER_capabilities, ARG), 0);
-    assert_non_null(strstr(ram(d, ARG), "xen-3.0-aarch64"));
+    assert_string_equal(ram(d, ARG), "xen-3.0-aarch64 ");
+    cpu_features.aarch32_el1 = true;
+    assert_int_equal(version(XENVER_capabilities, ARG), 0);
+    assert_string_equal(ram(d, ARG), "xen-3.0-aarch64 xen-3.0-armv7l ");
+    cpu_features.aarch64_el1 = false;
+    assert_int_equal(version(XENVER_capabilities, ARG), 0);
+    assert_string_equal(ram(d, ARG), "xen-3.0-armv7l ");
     assert_int_equal(version(XENVER_platform_parameters, ARG), 0);
     assert_int_equal(p->virt_start, 0x200000);
     memset(c, 0xee, sizeof(*c));

@@ -47,11 +47,13 @@ TEST(version_strings) {
 }
 
 TEST(version_capabilities) {
-    static const char expected[] = "xen-3.0-aarch64 ";
+    const char *mine = sizeof(void *) == 8 ? "xen-3.0-aarch64 " : "xen-3.0-armv7l ";
+    unsigned at = 0, same = 0;
 
     EQ(xen_version(XENVER_capabilities, page), 0);
-    for (unsigned i = 0; i < sizeof(expected) - 1; i++)
-        EQ(page[i], expected[i]);
+    for (; page[at] && mine[same]; at++)
+        same = page[at] == mine[same] ? same + 1 : 0;
+    EQ(mine[same], 0);
 }
 
 TEST(version_features) {
