@@ -15,6 +15,14 @@ static volatile uint64_t *show(uint64_t *level1, const uint64_t *usual, uint64_t
     return (volatile uint64_t *)((uint64_t)SPARE_GIB << 30 | (gfn << 12 & 0x3fffffff));
 }
 
+/* A 64-bit machine gives its 32-bit guests as many addresses as the others. */
+static bool on_64_bits(void) {
+    static char kinds[1024];
+
+    EQ(xen_version(XENVER_capabilities, kinds), 0);
+    return kinds[sizeof("xen-3.0-a") - 1] == 'a';
+}
+
 TEST(physmap_addresses_of_40_bits) {
     static uint64_t level1[512] __attribute__((aligned(4096)));
     static const xen_pfn_t gfns[] = {HALF_GFN, HALF_GFN + 5, END_GFN - 1};
@@ -39,8 +47,10 @@ TEST(physmap_addresses_of_40_bits) {
     }
     sysreg_write(ttbr0_el1, ttbr0);
     flush_tlb();
+    restore(spare);
+    if (on_64_bits())
+        return;
     EQ(reservation(XENMEM_populate_physmap, &end, 1, 0), 0);
     EQ(add(XENMAPSPACE_shared_info, 0, END_GFN), -XEN_EINVAL);
     EQ(take(END_GFN), -XEN_ENOENT);
-    restore(spare);
 }
