@@ -2,8 +2,9 @@
  * The table that devices of a domain walk: a mirror of its P2M without what DMA must not reach.
  * Everything here runs under the domain's P2M lock (contract in hv/p2m.h and docs/smmu.md).
  *
- * Wherever the mirror has a table, the P2M has one of the same level, so a pool of the P2M's size
- * never runs dry before the P2M's own.
+ * Wherever the mirror has a table, the P2M has one of the same level or has that part in its root
+ * (of which the mirror's pool has the pages), so a pool of the P2M's size never runs dry before the
+ * P2M's own.
  */
 #include <hv/bits.h>
 #include <hv/errno.h>
@@ -107,7 +108,8 @@ static int fill_pool(struct iommu_domain *dom, uint32_t pages) {
 }
 
 /*
- * One table page as root, as for the P2M: concatenated roots are walked wrongly by some models.
+ * One table page as root, also where the P2M has several: such roots are walked wrongly by some
+ * models.
  * Four levels need 44 bits of output address. A walker that cannot take the split of a block while
  * it is in use gets pages only, since a block that is absent for a moment would fail DMA in
  * progress.

@@ -46,7 +46,7 @@ static int64_t count_needed(const struct pt *pt, const struct pt_request *rq, un
     int64_t needed = 0, below;
 
     for (uint64_t next; va < end; va = next) {
-        pte_t e = table ? table[pt_index(level, va)] : 0;
+        pte_t e = table ? table[pt_index(pt, level, va)] : 0;
         enum pt_have here = table ? pt_kind(e, level) : have;
         const pte_t *child = NULL;
         enum pt_action act;
@@ -97,7 +97,7 @@ static void map_level(struct pt *pt, const struct pt_request *rq, unsigned level
     unsigned added = 0;
 
     for (uint64_t next; va < end; va = next) {
-        pte_t *e = &table[pt_index(level, va)], *child;
+        pte_t *e = &table[pt_index(pt, level, va)], *child;
 
         next = pt_next_entry(level, va, end);
         switch (choose(pt, rq, pt_kind(*e, level), level, va, next)) {
@@ -164,7 +164,7 @@ static void park_level(struct pt *pt, const struct pt_request *rq, unsigned leve
     unsigned removed = 0;
 
     for (uint64_t next; va < end; va = next) {
-        pte_t *e = &table[pt_index(level, va)], *child;
+        pte_t *e = &table[pt_index(pt, level, va)], *child;
 
         next = pt_next_entry(level, va, end);
         switch (choose(pt, rq, pt_kind(*e, level), level, va, next)) {
@@ -213,7 +213,7 @@ void pt_park(struct pt *pt, const struct pt_request *rq, struct pt_parked *out) 
 static void reap_range(struct pt *pt, unsigned level, pte_t *table, uint64_t va, uint64_t end,
                        pt_reap_fn fn, void *arg) {
     for (uint64_t next; va < end; va = next) {
-        pte_t *e = &table[pt_index(level, va)];
+        pte_t *e = &table[pt_index(pt, level, va)];
         pte_t was = *e;
 
         next = pt_next_entry(level, va, end);

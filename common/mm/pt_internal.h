@@ -17,8 +17,9 @@ static inline uint64_t pt_entry_size(unsigned level) {
     return 1ULL << pt_level_shift(level);
 }
 /* A root of several tables is one with as many entries; addresses are below the limit. */
-static inline unsigned pt_index(unsigned level, uint64_t va) {
-    unsigned entries = level == 1 ? PT_ENTRIES << S2_ROOT_ORDER : PT_ENTRIES;
+static inline unsigned pt_index(const struct pt *pt, unsigned level, uint64_t va) {
+    bool long_root = S2_ROOT_ORDER && level == 1 && pt->start_level == 1;
+    unsigned entries = long_root ? PT_ENTRIES << S2_ROOT_ORDER : PT_ENTRIES;
 
     return (unsigned)(va >> pt_level_shift(level)) & (entries - 1);
 }
@@ -44,8 +45,9 @@ static inline void pt_written(struct pt *pt, const pte_t *e) {
 }
 
 /* One level: true when the walk ends here. Constant levels make constant shifts. */
-static __force_inline bool pt_ends_at(const pte_t **table, unsigned level, uint64_t va, pte_t *e) {
-    *e = READ_ONCE((*table)[pt_index(level, va)]);
+static __force_inline bool pt_ends_at(const struct pt *pt, const pte_t **table, unsigned level,
+                                      uint64_t va, pte_t *e) {
+    *e = READ_ONCE((*table)[pt_index(pt, level, va)]);
     if (!pte_is_table(*e, level))
         return true;
     *table = pt_child(*e);
@@ -57,16 +59,16 @@ static __force_inline pte_t pt_lookup_inside(const struct pt *pt, uint64_t va, u
     pte_t e;
 
     *level = 0;
-    if (pt->start_level == 0 && pt_ends_at(&table, 0, va, &e))
+    if (pt->start_level == 0 && pt_ends_at(pt, &table, 0, va, &e))
         return e;
     *level = 1;
-    if (pt_ends_at(&table, 1, va, &e))
+    if (pt_ends_at(pt, &table, 1, va, &e))
         return e;
     *level = 2;
-    if (pt_ends_at(&table, 2, va, &e))
+    if (pt_ends_at(pt, &table, 2, va, &e))
         return e;
     *level = 3;
-    return READ_ONCE(table[pt_index(3, va)]);
+    return READ_ONCE(table[pt_index(pt, 3, va)]);
 }
 
 /* Links a table that is complete: the walkers see its entries before they see the table. */
@@ -101,9 +103,9 @@ static inline unsigned pt_place_level(type_info_t place) {
 
 /* ---- pt_find_slot() and pt_fill_slot(), for the p2m ---- */
 /* One level down: true when there is a table. With a constant level this is seven instructions. */
-static __force_inline bool pt_descend(pte_t **table, unsigned level, uint64_t va,
-                                      struct pt_gap *gap) {
-    pte_t e = (*table)[pt_index(level, va)];
+static __force_inline bool pt_descend(const struct pt *pt, pte_t **table, unsigned level,
+                                      uint64_t va, struct pt_gap *gap) {
+    pte_t e = (*table)[pt_index(pt, level, va)];
 
     if (unlikely(!pte_is_table(e, level))) {
         gap->missing = PT_LEVELS - 1 - level;
@@ -116,11 +118,11 @@ static __force_inline bool pt_descend(pte_t **table, unsigned level, uint64_t va
 static __force_inline pte_t *pt_slot_of(const struct pt *pt, uint64_t va, struct pt_gap *gap) {
     pte_t *table = pt_root(pt);
 
-    if (pt->start_level == 0 && !pt_descend(&table, 0, va, gap))
+    if (pt->start_level == 0 && !pt_descend(pt, &table, 0, va, gap))
         return NULL;
-    if (!pt_descend(&table, 1, va, gap) || !pt_descend(&table, 2, va, gap))
+    if (!pt_descend(pt, &table, 1, va, gap) || !pt_descend(pt, &table, 2, va, gap))
         return NULL;
-    return &table[pt_index(PT_LEVELS - 1, va)];
+    return &table[pt_index(pt, PT_LEVELS - 1, va)];
 }
 static __force_inline void pt_fill(struct pt *pt, pte_t *entry, pte_t value) {
     pt_used_add(pt, entry, 1);

@@ -15,7 +15,7 @@ pte_t *pt_add_slot(struct pt *pt, uint64_t va) {
     pte_t *table = pt_root(pt);
 
     for (unsigned level = pt->start_level; level < LAST; level++) {
-        pte_t *e = &table[pt_index(level, va)];
+        pte_t *e = &table[pt_index(pt, level, va)];
 
         if (!pte_is_valid(*e)) {
             pt_link_table(e, pt->ops->take(pt));
@@ -24,7 +24,7 @@ pte_t *pt_add_slot(struct pt *pt, uint64_t va) {
         }
         table = pt_child(*e);
     }
-    return &table[pt_index(LAST, va)];
+    return &table[pt_index(pt, LAST, va)];
 }
 
 /* The table of va has lost its only entry: it goes, and so does whatever held nothing else. */
@@ -34,11 +34,11 @@ static void unlink_empty(struct pt *pt, uint64_t va, struct page_list *unlinked)
 
     table[level] = pt_root(pt);
     for (; level < LAST; level++)
-        table[level + 1] = pt_child(table[level][pt_index(level, va)]);
+        table[level + 1] = pt_child(table[level][pt_index(pt, level, va)]);
     for (; level > pt->start_level && !pt_used(table[level]); level--) {
         page_list_push(unlinked, virt_to_page(table[level]));
-        WRITE_ONCE(table[level - 1][pt_index(level - 1, va)], 0);
-        pt_written(pt, &table[level - 1][pt_index(level - 1, va)]);
+        WRITE_ONCE(table[level - 1][pt_index(pt, level - 1, va)], 0);
+        pt_written(pt, &table[level - 1][pt_index(pt, level - 1, va)]);
         pt_used_sub(pt, table[level - 1], 1);
     }
 }

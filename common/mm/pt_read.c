@@ -8,15 +8,15 @@ pte_t pt_lookup(const struct pt *pt, uint64_t va, unsigned *level) {
     return 0;
 }
 
-static int walk_level(unsigned level, const pte_t *table, uint64_t va, uint64_t end, pt_visit_fn fn,
-                      void *arg) {
+static int walk_level(const struct pt *pt, unsigned level, const pte_t *table, uint64_t va,
+                      uint64_t end, pt_visit_fn fn, void *arg) {
     for (uint64_t next; va < end; va = next) {
-        pte_t e = table[pt_index(level, va)];
+        pte_t e = table[pt_index(pt, level, va)];
         int rc;
 
         next = pt_next_entry(level, va, end);
         if (pte_is_table(e, level))
-            rc = walk_level(level + 1, pt_child(e), va, next, fn, arg);
+            rc = walk_level(pt, level + 1, pt_child(e), va, next, fn, arg);
         else
             rc = fn(arg, va, next - va, pte_is_valid(e) ? e : 0, level);
         if (rc)
@@ -31,24 +31,24 @@ int pt_walk(const struct pt *pt, uint64_t va, uint64_t size, pt_visit_fn fn, voi
     if (va >= limit)
         return size ? fn(arg, va, size, 0, pt->start_level) : 0;
     if (size > limit - va) {
-        int rc = walk_level(pt->start_level, pt_root(pt), va, limit, fn, arg);
+        int rc = walk_level(pt, pt->start_level, pt_root(pt), va, limit, fn, arg);
 
         return rc ? rc : fn(arg, limit, size - (limit - va), 0, pt->start_level);
     }
-    return walk_level(pt->start_level, pt_root(pt), va, va + size, fn, arg);
+    return walk_level(pt, pt->start_level, pt_root(pt), va, va + size, fn, arg);
 }
 
-static bool next_in(unsigned level, const pte_t *table, uint64_t va, uint64_t end,
-                    uint64_t *found) {
+static bool next_in(const struct pt *pt, unsigned level, const pte_t *table, uint64_t va,
+                    uint64_t end, uint64_t *found) {
     for (uint64_t next; va < end; va = next) {
-        pte_t e = table[pt_index(level, va)];
+        pte_t e = table[pt_index(pt, level, va)];
 
         next = pt_next_entry(level, va, end);
         if (pte_is_leaf(e, level)) {
             *found = va;
             return true;
         }
-        if (pte_is_table(e, level) && next_in(level + 1, pt_child(e), va, next, found))
+        if (pte_is_table(e, level) && next_in(pt, level + 1, pt_child(e), va, next, found))
             return true;
     }
     return false;
@@ -57,7 +57,7 @@ static bool next_in(unsigned level, const pte_t *table, uint64_t va, uint64_t en
 bool pt_next_mapped(const struct pt *pt, uint64_t va, uint64_t *found) {
     uint64_t limit = 1ULL << pt->addr_bits;
 
-    return va < limit && next_in(pt->start_level, pt_root(pt), va, limit, found);
+    return va < limit && next_in(pt, pt->start_level, pt_root(pt), va, limit, found);
 }
 
 /* ---- audits ---- */

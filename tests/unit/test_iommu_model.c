@@ -32,8 +32,8 @@
 
 #define BASE 0x40000000ULL
 #define RAM MB(192)
-#define WINDOW 1300u          /* gfns looked at: three tables' worth, the ends inside */
-#define G0 (0x40000ULL - 100) /* first of them */
+#define WINDOW 1300u            /* gfns looked at: three tables' worth, the ends inside */
+#define G0 ((1ULL << 27) - 100) /* first of them: tables of each level end inside */
 
 struct cpu_features cpu_features = {.pa_range_bits = 44, .vmid16 = true};
 

@@ -214,6 +214,31 @@ static void test_split_breaks_before_it_makes(void **state) {
     }
 }
 
+/* Only a root may be of several tables: below one of level 0 each table has one page's entries. */
+static void test_four_levels(void **state) {
+    static const struct pt_ops ops = {.take = give_page};
+    static const uint64_t at[] = {0,        GB(511),          GB(512), GB(513) + MB(6),
+                                  GB(1023), GB(16384) - MB(2)};
+    struct pt pt = {.start_level = 0, .addr_bits = 44, .ops = &ops};
+    unsigned level;
+
+    (void)state;
+    pt.root = virt_to_phys(give_page(&pt));
+    for (unsigned i = 0; i < ARRAY_SIZE(at); i++) {
+        struct pt_request map = {
+            .want = PT_MAP, .va = at[i], .size = MB(2), .pa = MB(2) * i, .attr = PTE_AF};
+        const pte_t *table = phys_to_virt(pt.root);
+
+        pt_map(&pt, &map);
+        for (level = 0; level < 2; level++)
+            table = phys_to_virt(paddr(pte_addr(table[at[i] >> (39 - 9 * level) & 511])));
+        assert_int_equal(table[at[i] >> 21 & 511], pte_make_leaf(map.pa, 2, PTE_AF));
+        assert_int_equal(pt_lookup(&pt, at[i], &level), pte_make_leaf(map.pa, 2, PTE_AF));
+    }
+    assert_int_equal(pt_count_bad_tables(&pt), 0);
+    assert_int_equal(pt_count_tables(&pt), 1 + 3 + 6);
+}
+
 /* Random ranges, against an array of pages. */
 #define PAGES (3 * 512u + 77)
 static void test_random(void **state) {
@@ -321,6 +346,7 @@ int main(void) {
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_split_breaks_before_it_makes),
+        cmocka_unit_test(test_four_levels),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_vmap),
         cmocka_unit_test(test_stacks),
