@@ -90,8 +90,9 @@ static void say_hello(paddr_t fdt_pa, const void *fdt, bool secret) {
            (unsigned)fdt_totalsize(fdt));
     printk("command line: %s\n", fdt_bootargs(fdt));
     if (!secret)
-        printk("warning: no kaslr-seed or rng-seed below /chosen, no random numbers of the CPU: "
-               "secrets of this boot come from the time alone\n");
+        printk(
+            "warning: too little in kaslr-seed and rng-seed of /chosen, no random numbers of the "
+            "CPU: secrets of this boot come from the time\n");
 }
 
 static void memory_init(const void *fdt, paddr_t fdt_pa) {

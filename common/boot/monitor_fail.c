@@ -19,15 +19,13 @@ static struct order fail = {.name = "fail"}, die = {.name = "die"};
 /* May be called with the locks of the slabs or of a P2M, both of which may print. */
 static bool is_the_one(struct order *o, const char *what) {
     const struct domain *d = current->domain;
-    unsigned long left = __atomic_load_n(&o->to_come, __ATOMIC_RELAXED);
+    unsigned long left = __atomic_load_n(&o->to_come, __ATOMIC_ACQUIRE);
 
-    if (o->whose && (!d || d->id != o->whose->domid))
-        return false;
-    do
-        if (!left)
+    do /* whose it is may have changed with the count */
+        if (!left || (o->whose && (!d || d->id != o->whose->domid)))
             return false;
-    while (!__atomic_compare_exchange_n(&o->to_come, &left, left - 1, false, __ATOMIC_RELAXED,
-                                        __ATOMIC_RELAXED));
+    while (!__atomic_compare_exchange_n(&o->to_come, &left, left - 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_ACQUIRE));
     if (left > 1)
         return false;
     printk("%s: %s here, by order\n", o->name, what);

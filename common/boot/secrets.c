@@ -5,6 +5,9 @@
 #include <hv/bits.h>
 #include <hv/mapwin.h>
 #include <hv/mm.h>
+#include <hv/modules.h>
+#include <hv/page.h>
+#include <hv/printk.h>
 #include <hv/string.h>
 #include <hv/timer.h>
 
@@ -56,8 +59,16 @@ bool secrets_gather(const void *fdt, struct entropy *e) {
         uint64_t word = harden_cpu_random();
 
         good += add_bytes(e, (const uint8_t *)&word, sizeof(word));
+        *(volatile uint64_t *)&word = 0; /* nothing of it stays on this stack */
     }
     return good >= ENOUGH;
+}
+
+/* The pages of modules are mapped for reading alone. */
+static bool is_beside_a_module(paddr_t pa, uint64_t size) {
+    struct boot_module m = module_pages_from(ALIGN_DOWN(pa.pa, PAGE_SIZE));
+
+    return m.size && m.start < pa.pa + size;
 }
 
 static void wipe(paddr_t pa, uint64_t size) {
@@ -73,6 +84,13 @@ static void wipe(paddr_t pa, uint64_t size) {
     }
 }
 
+static void wipe_seed(const char *name, paddr_t pa, uint64_t size) {
+    if (is_beside_a_module(pa, size))
+        printk("warning: /chosen: %s stays in memory: a module is on its page\n", name);
+    else
+        wipe(pa, size);
+}
+
 void secrets_wipe(const void *fdt, paddr_t fdt_pa) {
     if (!boot_mem_is_ram(fdt_pa, fdt_totalsize(fdt)))
         return;
@@ -81,6 +99,6 @@ void secrets_wipe(const void *fdt, paddr_t fdt_pa) {
         const uint8_t *at = find_seed(fdt, seeds[i], &n);
 
         if (at)
-            wipe(paddr_add(fdt_pa, (uint64_t)(at - (const uint8_t *)fdt)), n);
+            wipe_seed(seeds[i], paddr_add(fdt_pa, (uint64_t)(at - (const uint8_t *)fdt)), n);
     }
 }

@@ -4,7 +4,8 @@
 
 #include <hv/harden.h>
 
-/* False: the time was all there was, which is no secret to who knows when the machine started. */
+/* False: the time was nearly all there was, which is no secret to who knows when the machine
+ * started. */
 bool secrets_gather(const void *fdt, struct entropy *e);
 /* Clears what of it stands in the tree; once RAM is mapped. */
 void secrets_wipe(const void *fdt, paddr_t fdt_pa);

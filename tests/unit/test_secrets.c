@@ -5,6 +5,7 @@
 
 #include <hv/bits.h>
 #include <hv/mm.h>
+#include <hv/modules.h>
 
 #include <libfdt.h>
 
@@ -35,6 +36,12 @@ bool boot_mem_is_ram(paddr_t start, uint64_t size) {
     assert_int_equal(start.pa, fake_ram_base);
     assert_true(size <= fake_ram_size);
     return in_ram;
+}
+static struct boot_module module;
+struct boot_module module_pages_from(uint64_t from) {
+    struct boot_module m = {ALIGN_DOWN(module.start, PAGE_SIZE), PAGE_SIZE};
+
+    return module.size && m.start >= from ? m : (struct boot_module){UINT64_MAX, 0};
 }
 void *mapwin_open(paddr_t pa) {
     fake_windows++;
@@ -173,12 +180,30 @@ static void the_tree_keeps_nothing(void **state) {
     assert_memory_equal(before, fake_ram, sizeof(before));
 }
 
+/* A module's pages cannot be written to: what shares one stays, and is told. */
+static void beside_a_module(void **state) {
+    uint8_t seed[8], before[sizeof(uint64_t[2048])];
+
+    (void)state;
+    memset(seed, 0xee, sizeof(seed));
+    make_tree(seed, sizeof(seed), NULL, -1);
+    memcpy(before, fake_ram, sizeof(before));
+    module = (struct boot_module){GB(1) + 0x800, 16};
+    log_text[0] = 0;
+    secrets_wipe(fake_ram, paddr(GB(1)));
+    assert_memory_equal(before, fake_ram, sizeof(before));
+    assert_non_null(strstr(log_text, "/chosen: kaslr-seed stays in memory"));
+    module.start = GB(1) + PAGE_SIZE; /* the page after it */
+    secrets_wipe(fake_ram, paddr(GB(1)));
+    assert_memory_not_equal(before, fake_ram, sizeof(before));
+    module.size = 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_answer),
-        cmocka_unit_test(words_taken),
-        cmocka_unit_test(sources),
-        cmocka_unit_test(the_tree_keeps_nothing),
+        cmocka_unit_test(known_answer),    cmocka_unit_test(words_taken),
+        cmocka_unit_test(sources),         cmocka_unit_test(the_tree_keeps_nothing),
+        cmocka_unit_test(beside_a_module),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
