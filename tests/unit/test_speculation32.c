@@ -78,6 +78,7 @@ static void each_cpu(void **state) {
         {{0x411fd073, 0, 0, 0, 0, 1, 0, -2, NO}, W1, 8, CLEAR_NOTHING, {M, M, U}},
         {{0x410fd083, 0, 0, 0, 0, 1, 0, 0, 0}, W3, 0, CLEAR_NOTHING, {M, M, M}},    /* A72 */
         {{0x410fd092, 0, 0, 0, 0, 1, NO, NO, NO}, 0, 0, CLEAR_BRANCHES, {M, M, V}}, /* A73 */
+        {{0x411fd0a1, 1, 0, 0, 0, 1, NO, NO, NO}, 0, 0, CLEAR_BRANCHES, {U, M, V}}, /* A75 */
         {{0x410fd0b1, 1, 1, 0, 0, 1, NO, NO, NO},
          0,
          0,

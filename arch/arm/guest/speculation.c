@@ -35,8 +35,10 @@ static enum spec_state choose_history(const struct spec_cpu *cpu, const struct s
     if ((model->safe & SAFE_HISTORY) || cpu->ecbhb || cpu->csv2 >= 3 ||
         cpu->workaround_3 == SMCCC_UNAFFECTED)
         return SPEC_UNAFFECTED;
-    if (out->clear == CLEAR_BRANCHES) /* with the history */
+    if (model->clear == CLEAR_BRANCHES && cpu->clears) { /* with the history */
+        out->clear = model->clear;
         return SPEC_MITIGATED;
+    }
     if (!cpu->workaround_3) {
         out->at_entry.function = SMCCC_ARCH_WORKAROUND_3; /* does what 1 does, too */
         return SPEC_MITIGATED;

@@ -88,7 +88,7 @@ static void dump_el1(uint64_t sctlr, uint64_t ttbr0, uint64_t ttbr1, uint64_t tc
            (unsigned long long)far, (unsigned long long)elr, (unsigned long long)spsr);
 }
 
-/* ELR_EL2, which a switch keeps, is right on every path, the frame's pc not on the hypercall's. */
+/* ELR_EL2, which a switch keeps, is right on every path, the frame's pc not (asm/regs.h). */
 void vcpu_dump(const struct vcpu *v) {
     const struct cpu_regs *r = v->regs;
     const struct arch_vcpu *a = &v->arch;

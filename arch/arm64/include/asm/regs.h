@@ -6,10 +6,14 @@
 
 struct vcpu;
 
-/* vectors.S knows this layout through offsets.h. */
+/*
+ * vectors.S knows this layout through offsets.h. A hypercall and an interrupt leave pc and spsr in
+ * hardware: what reads or changes them here (vcpu_get_reg(), injections, translations of stage 1)
+ * is for the other traps.
+ */
 struct cpu_regs {
     uint64_t x[31];
-    uint64_t pc; /* ELR_EL2; valid on every path but the hypercall's, where it stays in hardware */
+    uint64_t pc;       /* ELR_EL2; not on the hypercall's and the interrupt's path, see above */
     uint64_t spsr;     /* SPSR_EL2; likewise */
     struct vcpu *vcpu; /* whose frame this is; set once */
 };
