@@ -116,10 +116,10 @@ static void a_loop_is_one_pass(void **state) {
 static void a_pause_starts_a_new_loop(void **state) {
     (void)state;
     setway_access(&vc, 1);
-    now += 49000;
+    now += 990000;
     setway_access(&vc, 2);
     assert_int_equal(cleaned_pages, CACHED_PAGES);
-    now += 51000;
+    now += 1010000;
     setway_access(&vc, 3);
     assert_int_equal(cleaned_pages, 2 * CACHED_PAGES);
 }

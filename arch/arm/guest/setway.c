@@ -16,7 +16,7 @@
 #include <asm/cache.h>
 #include <asm/guest_state.h>
 
-#define LOOP_GAP_NS 50000u
+#define LOOP_GAP_NS 1000000u
 #define STEP_PAGES 64u /* between preemption points: 256 KiB, 4096 lines */
 
 /* RAM of any kind; device memory is not cached. */
