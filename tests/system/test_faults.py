@@ -148,17 +148,23 @@ def calls():
     ]
 
 
+def make_calls(two, order, end):
+    """What is said when the victim makes all its calls, with something of it that shall fail."""
+    assert "stays dead" not in two.start()
+    two.monitor.ask(order)
+    said = two.order(2, "a", end)
+    assert "FAIL" not in said
+    two.machine.focus(0)
+    return said
+
+
 def test_hypercalls():
     """What is refused for want of memory is granted when it is asked for again."""
     with Machine("faults-hypercalls", calls(), chosen=PAIR) as machine:
         two = Two(machine, r"calls: \d+ operations")
 
         def attempt(n):
-            assert "stays dead" not in two.start()
-            two.monitor.ask(f"fail {n} victim")
-            said = two.order(2, "a", r"\(d2\) calls: all made")
-            assert "FAIL" not in said
-            two.machine.focus(0)
+            said = make_calls(two, f"fail {n} victim", r"\(d2\) calls: all made")
             two.monitor.ask("fail 0")
             assert "clean" in two.monitor.ask("audit victim")
             two.destroy()
@@ -179,11 +185,7 @@ def test_deaths_in_hypercalls():
         two = Two(machine, r"calls: \d+ operations")
 
         def attempt(n):
-            assert "stays dead" not in two.start()
-            two.monitor.ask(f"die {n} victim")
-            said = two.order(2, "a", r"\(d2\) calls: all made|d2: victim: powered off\r*\n")
-            assert "FAIL" not in said
-            two.machine.focus(0)
+            said = make_calls(two, f"die {n} victim", r"\(d2\) calls: all made|d2: victim: powered off\r*\n")
             if "all made" in said:
                 two.monitor.ask("die 0")
                 two.destroy()
