@@ -13,7 +13,7 @@ from machine import CPU, ELF, GUESTS, MODULES_AT, PATIENCE, VARIANT, WORD, Domai
 SP, PC, KEPT, KEPT_NAME = 0x1F, 0x20, 19, "x19"
 DIRECT_MAP = 0x800000000000
 FAULT = r"esr 86[^\n]*instruction abort, fault: translation[^\n]*elr 0+5000\b"
-if VARIANT == "on-arm32-":
+if "arm32" in VARIANT:
     SP, PC, KEPT, KEPT_NAME = 13, 15, 5, "r5 "
     DIRECT_MAP = 0x40000000  # of the GiB from there on
     FAULT = r"hsr 84000005[^\n]*elr 00005000\b"

@@ -20,7 +20,7 @@ def names(architecture):
 
 
 NAMES32 = names("arm32")
-NAMES = NAMES32 if VARIANT == "on-arm32-" else names("arm64")
+NAMES = NAMES32 if "arm32" in VARIANT else names("arm64")
 # Tests of what one version of the interrupt controller has and the other has not.
 FOR_GIC = {
     version: set().union(

@@ -134,7 +134,7 @@ def guests(number=1, memory_mib=64, **more):
 def start(name, domains=None, options=EDU, shift=4, **more):
     """A slow machine, since a copy of the device takes a tenth of a second however fast that is."""
     options, domains = list(options) + ["-icount", f"shift={shift},sleep=off"], domains or guests()
-    if VARIANT == "on-arm32-" and more.get("boot") == "u-boot":  # the configuration space is elsewhere, of 16 buses
+    if "arm32" in VARIANT and more.get("boot") == "u-boot":  # the configuration space is elsewhere, of 16 buses
         size, their = "0x10000000", "0 0x3f000000 0 0x1000000"
         for old, new in ((f"0x40 {size} 0 {size}", their), (f"reg = <0 {size} 0 {size}>", f"reg = <0 {size} 0 0x1000000>"), ("0xff>", "0xf>")):
             domains[0].devices = domains[0].devices.replace(old, new)

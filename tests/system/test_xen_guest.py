@@ -6,7 +6,7 @@ import pytest
 
 from machine import GUESTS, INITRD_STRESS, LINUX, LINUX_BACKPORTS, VARIANT, Domain, Machine, with_parameters
 
-KERNELS = {"6.1": LINUX} | ({} if VARIANT == "on-arm32-" else {"6.12": LINUX_BACKPORTS})
+KERNELS = {"6.1": LINUX} | ({} if "arm32" in VARIANT else {"6.12": LINUX_BACKPORTS})
 XEN_MEMORY = "/sys/devices/system/xen_memory/xen_memory0"
 # What the kernel says of a good start, in its order.
 GOOD_START = [
